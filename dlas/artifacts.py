@@ -1,0 +1,191 @@
+"""The store: one folder an artifact, under the key of the recipe that made it, complete or not there at all."""
+
+import fcntl
+import json
+import os
+import shutil
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from dlas.errors import StoreError
+from dlas.fingerprint import digest, file_digest
+
+MANIFEST = "manifest.json"
+Facts = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Artifact:
+    """What a build step left on disk; `seconds` is the wall time that it took."""
+
+    key: str
+    folder: Path
+    recipe: Facts
+    facts: Facts
+    files: Facts
+    seconds: float
+
+    def file(self, name: str) -> Path:
+        """Path of one of its files, whose content is verified; raises StoreError if it was changed."""
+        path = self.folder / name
+        if name not in self.files or _hash_of(path, *_stamp(path)) != self.files[name]:
+            raise StoreError(f"{path} is damaged or missing; `dlas store prune --damaged` removes it, then run again")
+        return path
+
+    @property
+    def size(self) -> int:
+        """Bytes on disk, the manifest not counted."""
+        return sum((self.folder / name).stat().st_size for name in self.files)
+
+
+class Store:
+    """A folder of artifacts, shared by any number of processes."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+
+    def prepare(self) -> None:
+        """Make the store's folders; raises StoreError where it cannot be written."""
+        with self._trouble():
+            for name in ("artifacts", "work", "locks"):
+                (self.root / name).mkdir(parents=True, exist_ok=True)
+            probe = self.root / "work" / f".probe-{os.getpid()}"
+            probe.write_bytes(b"\0" * 4096)
+            probe.unlink()
+
+    def get(self, key: str) -> Artifact | None:
+        """The artifact of a key, or None while it is not built."""
+        return read(self.root / "artifacts" / key)
+
+    def keys(self) -> list[str]:
+        """Keys of all complete artifacts."""
+        return sorted(path.parent.name for path in self.root.glob(f"artifacts/*/{MANIFEST}"))
+
+    def build(self, recipe: Facts, make: Callable[[Path, Path], Facts]) -> Artifact:
+        """The artifact of a recipe, made by `make(out, work)` unless it is there.
+
+        `out` starts empty and becomes the artifact; `work` survives a kill, so that `make` can resume from it.
+        One process builds, others that ask for the same key wait for it.
+        """
+        key = digest(recipe)
+        with self._trouble(), self._lock(key):
+            found = self.get(key)
+            if found:
+                return found
+            work = self.root / "work" / key
+            out = work / "out"
+            shutil.rmtree(out, ignore_errors=True)
+            out.mkdir(parents=True)
+            start = time.monotonic()
+            facts = make(out, work)
+            manifest = {
+                "key": key,
+                "recipe": recipe,
+                "facts": facts,
+                "files": {str(p.relative_to(out)): file_digest(p) for p in sorted(out.rglob("*")) if p.is_file()},
+                "seconds": round(time.monotonic() - start, 3),
+            }
+            (out / MANIFEST).write_text(json.dumps(manifest, indent=1), encoding="utf-8")
+            _sync(out)
+            out.rename(self.root / "artifacts" / key)
+            shutil.rmtree(work, ignore_errors=True)
+        built = self.get(key)
+        assert built is not None
+        return built
+
+    def damaged(self, key: str) -> list[str]:
+        """Names of the files of an artifact that are missing or changed."""
+        artifact = self.get(key)
+        if artifact is None:
+            return [MANIFEST]
+        return [name for name in artifact.files if not _intact(artifact, name)]
+
+    def remove(self, key: str) -> None:
+        """Forget an artifact; waits for a process that is building it."""
+        with self._trouble(), self._lock(key):
+            shutil.rmtree(self.root / "artifacts" / key, ignore_errors=True)
+
+    def sweep_work(self) -> int:
+        """Remove the unfinished work that no process holds; returns how many folders went."""
+        removed = 0
+        for work in sorted((self.root / "work").iterdir()):
+            with self._lock(work.name, wait=False) as held:
+                if held:
+                    shutil.rmtree(work, ignore_errors=True)
+                    removed += 1
+        return removed
+
+    @contextmanager
+    def _lock(self, key: str, wait: bool = True) -> Iterator[bool]:
+        with (self.root / "locks" / key).open("w") as handle:
+            try:
+                fcntl.flock(handle, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+            except BlockingIOError:
+                yield False
+                return
+            yield True
+
+    @contextmanager
+    def _trouble(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as problem:
+            if self.root not in Path(str(problem.filename or self.root)).parents and problem.filename != str(self.root):
+                raise
+            reason = os.strerror(problem.errno or 0).lower()
+            raise StoreError(f"store {self.root}: {reason}; name another one with DLAS_STORE") from problem
+
+
+def read(folder: Path) -> Artifact | None:
+    """The artifact in a folder (a store's, or one that was shipped), or None where there is none."""
+    try:
+        manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except (OSError, ValueError) as problem:
+        raise StoreError(f"{folder / MANIFEST} cannot be read; `dlas store prune --damaged` removes it") from problem
+    return Artifact(
+        key=manifest["key"],
+        folder=folder,
+        recipe=manifest["recipe"],
+        facts=manifest["facts"],
+        files=manifest["files"],
+        seconds=manifest["seconds"],
+    )
+
+
+def _intact(artifact: Artifact, name: str) -> bool:
+    try:
+        artifact.file(name)
+    except StoreError:
+        return False
+    return True
+
+
+def _stamp(path: Path) -> tuple[int, int]:
+    try:
+        status = path.stat()
+    except OSError:
+        return (0, 0)
+    return (status.st_mtime_ns, status.st_size)
+
+
+@lru_cache(maxsize=4096)
+def _hash_of(path: Path, mtime_ns: int, size: int) -> str:
+    """The content's hash, read once for each state of the file."""
+    return file_digest(path) if mtime_ns else ""
+
+
+def _sync(folder: Path) -> None:
+    """Everything below a folder reaches the disk before the rename that publishes it."""
+    for path in [*folder.rglob("*"), folder]:
+        handle = os.open(path, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)

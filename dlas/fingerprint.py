@@ -1,0 +1,118 @@
+"""Hashes that enter keys: of a recipe, of an option's code, of a user's data."""
+
+import ast
+import hashlib
+import importlib.util
+import json
+import pkgutil
+from collections.abc import Iterable, Mapping
+from functools import lru_cache
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+from dlas.errors import DataError
+
+_SHARED = ("dlas.network", "dlas.training")
+_CHUNK = 1 << 20
+
+
+def digest(value: Mapping[str, Any]) -> str:
+    """SHA-256 of a JSON value, independent of the order of its keys."""
+    return hashlib.sha256(json.dumps(value, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
+
+
+def file_digest(path: Path) -> str:
+    """SHA-256 of a file's content."""
+    sha = hashlib.sha256()
+    with path.open("rb") as stream:
+        while chunk := stream.read(_CHUNK):
+            sha.update(chunk)
+    return sha.hexdigest()
+
+
+@lru_cache(maxsize=None)
+def content(path: Path) -> str:
+    """Hash of a file, or of a folder's sorted names and contents; raises DataError if there is none."""
+    if path.is_file():
+        return file_digest(path)
+    if path.is_dir():
+        files = sorted(p for p in path.rglob("*") if p.is_file())
+        return digest({str(p.relative_to(path)): file_digest(p) for p in files})
+    raise DataError(f"{path} does not exist; name a file or a folder that does")
+
+
+@lru_cache(maxsize=None)
+def code_version(module: str) -> str:
+    """Hash of the code that implements an option, without comments, layout and docstrings.
+
+    Counted are the option's module and what it imports inside its own layer's folder, `network.py` and
+    `training.py`; for a plug-in its whole package.
+    """
+    return digest({name: _normalised(_source(name)) for name in _implementation(module)})
+
+
+def _implementation(module: str) -> list[str]:
+    if not module.startswith("dlas."):
+        return _package_modules(module.partition(".")[0])
+    folder = ".".join(module.split(".")[:3])
+    seen: list[str] = []
+    waiting = [module]
+    while waiting:
+        name = waiting.pop()
+        if name not in seen:
+            seen.append(name)
+            waiting += [found for found in _imports(name) if found in _SHARED or found.startswith(folder)]
+    return sorted(seen)
+
+
+def _package_modules(package: str) -> list[str]:
+    spec = importlib.util.find_spec(package)
+    folders = list(spec.submodule_search_locations or []) if spec else []
+    return [package, *(found.name for found in pkgutil.walk_packages(folders, package + "."))]
+
+
+def _imports(module: str) -> Iterable[str]:
+    """Absolute names of the modules that a module imports, also inside its functions."""
+    for node in ast.walk(ast.parse(_source(module))):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            yield node.module
+            yield from (inner for alias in node.names if _is_module(inner := f"{node.module}.{alias.name}"))
+
+
+@lru_cache(maxsize=None)
+def _is_module(name: str) -> bool:
+    if not name.startswith("dlas."):
+        return False
+    try:
+        return importlib.util.find_spec(name) is not None
+    except ModuleNotFoundError:
+        return False
+
+
+@lru_cache(maxsize=None)
+def _source(module: str) -> str:
+    spec = importlib.util.find_spec(module)
+    if spec is None or spec.origin is None:
+        return ""
+    return Path(spec.origin).read_text(encoding="utf-8")
+
+
+def _normalised(source: str) -> str:
+    tree = ast.parse(source)
+    for node in ast.walk(tree):
+        if isinstance(node, (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)):
+            if ast.get_docstring(node, clean=False) is not None:
+                node.body = node.body[1:] or [ast.Pass()]
+    return ast.unparse(tree)
+
+
+@lru_cache(maxsize=None)
+def package_version(package: str) -> str | None:
+    """The installed version of a package, or None."""
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return None

@@ -1,0 +1,90 @@
+"""What a host is, as far as a measurement or compiled code depends on it. Every fact is read, none assumed."""
+
+import hashlib
+import json
+import os
+import platform
+from dataclasses import asdict, dataclass
+from functools import lru_cache
+from pathlib import Path
+
+_RELEVANT_FLAGS = ("avx", "fma", "f16c", "amx", "sse4")
+_CGROUP = Path("/sys/fs/cgroup")
+
+
+@dataclass(frozen=True)
+class Target:
+    """What compiled code depends on; never the CPU model."""
+
+    architecture: str
+    isa: str
+    batch: int
+    threads: int
+
+
+@dataclass(frozen=True)
+class Host:
+    """The machine that measures: its CPU model, instruction sets, caches, usable cores and quota (in cores)."""
+
+    cpu: str
+    architecture: str
+    flags: tuple[str, ...]
+    caches: tuple[str, ...]
+    cores: int
+    quota: float | None
+    memory: int
+
+    @property
+    def fingerprint(self) -> str:
+        """Short hash; figures of hosts with different fingerprints are never paired."""
+        return hashlib.sha256(json.dumps(asdict(self), sort_keys=True).encode()).hexdigest()[:12]
+
+    @property
+    def usable_threads(self) -> int:
+        """Threads that can really run at once: the affinity mask, cut by the container's quota."""
+        return self.cores if self.quota is None else max(1, min(self.cores, int(self.quota)))
+
+
+@lru_cache(maxsize=1)
+def probe() -> Host:
+    """The host that this process runs on."""
+    info = _cpuinfo()
+    flags = tuple(sorted(f for f in info.get("flags", "").split() if f.startswith(_RELEVANT_FLAGS)))
+    return Host(
+        cpu=info.get("model name", platform.processor() or "unknown"),
+        architecture=platform.machine(),
+        flags=flags,
+        caches=_caches(),
+        cores=len(os.sched_getaffinity(0)),
+        quota=_quota(),
+        memory=os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 2**30 * 2**30,
+    )
+
+
+def _cpuinfo() -> dict[str, str]:
+    lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").partition("\n\n")[0].splitlines()
+    pairs = (line.partition(":") for line in lines)
+    return {key.strip(): value.strip() for key, _, value in pairs}
+
+
+def _caches() -> tuple[str, ...]:
+    folders = sorted(Path("/sys/devices/system/cpu/cpu0/cache").glob("index*"))
+    return tuple(
+        f"L{_word(f / 'level')} {_word(f / 'type').lower()} {_word(f / 'size')}" for f in folders if (f / "size").exists()
+    )
+
+
+def _quota() -> float | None:
+    """Cores that the control group grants (version 2, then version 1), or None without a limit."""
+    allowed, _, period = _word(_CGROUP / "cpu.max").partition(" ")
+    if not period:
+        allowed = _word(_CGROUP / "cpu" / "cpu.cfs_quota_us")
+        period = _word(_CGROUP / "cpu" / "cpu.cfs_period_us")
+    return int(allowed) / int(period) if allowed.isdigit() and period.isdigit() else None
+
+
+def _word(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8").strip()
+    except OSError:
+        return ""

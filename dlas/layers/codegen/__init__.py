@@ -1,0 +1,86 @@
+"""Code generation: what turns a network into something that runs, and proves afterwards what it really ran."""
+
+import re
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ClassVar, Protocol
+
+from dlas.artifacts import Artifact
+from dlas.data import Images
+from dlas.host import Target
+from dlas.network import Logits
+from dlas.option import Option
+
+_PRECISIONS = {"f32": "float32", "i8": "int8", "u8": "int8", "s8": "int8", "bf16": "bfloat16", "f16": "float16"}
+
+
+@dataclass(frozen=True)
+class Kernel:
+    """What one convolution or linear operator really ran as."""
+
+    operator: str
+    kind: str  # "convolution" or "linear"
+    implementation: str
+    precision: str
+    sparse: bool = False
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What a runtime tells of a loaded executable; `isa` is what its kernels' names show, or "not told"."""
+
+    kernels: tuple[Kernel, ...]
+    threads: int
+    isa: str
+
+    @property
+    def precision(self) -> str:
+        """Precision computed in: the one of all kernels, or all of them joined by +, the most frequent first."""
+        counts = Counter(kernel.precision for kernel in self.kernels)
+        return "+".join(name for name, _ in counts.most_common())
+
+
+class Runner(Protocol):
+    """A loaded executable. `feed` and `output` are outside what is timed, `infer` is what is timed."""
+
+    def feed(self, images: Images) -> None:
+        """Put one batch into the runtime's own input."""
+
+    def infer(self) -> None:
+        """One inference of the batch that was fed."""
+
+    def output(self) -> Logits:
+        """Logits of the last inference."""
+
+    def evidence(self) -> Evidence:
+        """What the runtime says it runs."""
+
+
+class Codegen(Option, Protocol):
+    """Compiles networks and loads what it compiled."""
+
+    dialect: ClassVar[str]
+    devices: ClassVar[tuple[str, ...]]
+    precisions: ClassVar[tuple[str, ...]]
+    takes_module: ClassVar[bool]
+    packages: ClassVar[tuple[str, ...]]
+
+    def compile(self, network: Artifact, lowering: str | None, target: Target, out: Path) -> dict[str, Any]:
+        """Write the executable's files into `out`; the facts hold `weights_size` in bytes."""
+
+    def load(self, executable: Artifact, threads: int) -> Runner:
+        """Load an executable in this process."""
+
+
+def precision_named(kernel: str) -> str:
+    """The precision that the suffix of a kernel's name stands for, as in `brgconv_avx2_f32`."""
+    return _PRECISIONS.get(kernel.rpartition("_")[2].lower(), "unknown")
+
+
+def widest_isa(kernels: Iterable[str]) -> str:
+    """The widest instruction set that kernels' names show, as in `brgconv_avx512_amx_bf16`."""
+    shown = {name for kernel in kernels for name in re.findall(r"sse4\d|avx512|avx2|avx|amx|vnni", kernel)}
+    order = ("amx", "vnni", "avx512", "avx2", "avx", "sse42", "sse41")
+    return next((name for name in order if name in shown), "not told")

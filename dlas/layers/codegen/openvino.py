@@ -1,0 +1,86 @@
+"""OpenVINO: the network as its intermediate representation, compiled by the CPU plug-in when it is loaded."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+
+from dlas import network as networks
+from dlas.artifacts import Artifact
+from dlas.data import Images
+from dlas.host import Target
+from dlas.layers.codegen import Evidence, Kernel, precision_named, widest_isa
+from dlas.network import Logits
+
+MODEL = "model.xml"
+_KINDS = {"Convolution": "convolution", "FullyConnected": "linear", "MatMul": "linear"}
+
+
+@dataclass(frozen=True)
+class OpenVino:
+    """OpenVINO on the CPU, latency mode, one stream, float32 unless the network is quantised."""
+
+    name: ClassVar = "openvino"
+    suggested: ClassVar = ("openvino",)
+    packages: ClassVar = ("openvino",)
+    dialect: ClassVar = "openvino"
+    devices: ClassVar = ("cpu",)
+    precisions: ClassVar = ("float32", "int8")
+    takes_module: ClassVar = False
+
+    def compile(self, network: Artifact, lowering: str | None, target: Target, out: Path) -> dict[str, Any]:
+        """Convert the ONNX, fix the batch, save the weights as they are."""
+        import openvino
+
+        # read_model on the ONNX itself segfaults on some quantised networks; the converter does not.
+        model = openvino.convert_model(network.file(networks.ONNX))
+        model.reshape([target.batch, *network.facts["shape"]])
+        openvino.save_model(model, out / MODEL, compress_to_fp16=False)
+        return {"weights_size": (out / MODEL).with_suffix(".bin").stat().st_size}
+
+    def load(self, executable: Artifact, threads: int) -> "_Runner":
+        """Compile for this processor."""
+        return _Runner(executable.file(MODEL), executable.file("model.bin"), threads)
+
+
+class _Runner:
+    def __init__(self, model: Path, weights: Path, threads: int) -> None:
+        import openvino
+
+        core = openvino.Core()
+        settings = {
+            "INFERENCE_NUM_THREADS": threads,
+            "NUM_STREAMS": 1,
+            "PERFORMANCE_HINT": "LATENCY",
+            # The default is bfloat16 where the host has AMX.
+            "INFERENCE_PRECISION_HINT": "f32",
+        }
+        self._compiled = core.compile_model(core.read_model(model, weights), "CPU", settings)
+        self._request = self._compiled.create_infer_request()
+        self._input = self._request.get_input_tensor()
+        self.infer = self._request.infer
+
+    def feed(self, images: Images) -> None:
+        self._input.data[:] = images
+
+    def infer(self) -> None: ...
+
+    def output(self) -> Logits:
+        return np.array(self._request.get_output_tensor(0).data)
+
+    def evidence(self) -> Evidence:
+        described = [_describe(node) for node in self._compiled.get_runtime_model().get_ordered_ops()]
+        kernels = tuple(
+            Kernel(name, _KINDS[kind], kernel, precision_named(kernel), sparse="sparse" in kernel)
+            for name, kind, kernel in described
+            if kind in _KINDS
+        )
+        threads = self._compiled.get_property("INFERENCE_NUM_THREADS")
+        return Evidence(kernels, threads, widest_isa(kernel.implementation for kernel in kernels))
+
+
+def _describe(node: Any) -> tuple[str, str, str]:
+    """Name, type and kernel of a node of the runtime's graph; `runtimePrecision` is no proof, the kernel is."""
+    info = node.get_rt_info()
+    return (node.get_friendly_name(), info["layerType"].astype(str), info["primitiveType"].astype(str))

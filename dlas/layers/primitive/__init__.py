@@ -1,0 +1,15 @@
+"""Algorithmic primitives: how a convolution is computed. An option declares a lowering for each dialect it knows."""
+
+from collections.abc import Mapping
+from typing import ClassVar, Protocol
+
+from dlas.option import Option
+
+
+class Primitive(Option, Protocol):
+    """`lowerings` maps a code generator's dialect to the dotted name of the function that lowers operators in it.
+
+    An empty map leaves the choice to the code generator.
+    """
+
+    lowerings: ClassVar[Mapping[str, str]]

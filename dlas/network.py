@@ -1,0 +1,213 @@
+"""What a network is on disk: ONNX for every code generator, what rebuilds its torch module, counts, a reference.
+
+How a network is made or changed is the business of the model and compression layers.
+"""
+
+import json
+import logging
+import warnings
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dlas import data, registry
+from dlas.artifacts import Artifact
+from dlas.errors import Inapplicable
+
+if TYPE_CHECKING:
+    import onnx
+    import torch
+
+ONNX = "network.onnx"
+SHAPES = "shapes.json"
+WEIGHTS = "weights.safetensors"
+REFERENCE = "reference.safetensors"
+MODULE_FILES = (SHAPES, WEIGHTS)
+
+INPUT, OUTPUT = "input", "logits"
+OPSET = 20
+REFERENCE_IMAGES = 256
+_BATCH = 256
+_SHAPE_FIELDS = ("in_channels", "out_channels", "groups", "in_features", "out_features", "num_features")
+
+Logits = NDArray[np.float32]  # (number, classes)
+
+
+@dataclass(frozen=True)
+class Operator:
+    """A convolution or linear operator; `macs` are the multiply-adds of one image."""
+
+    name: str
+    kind: str
+    macs: int
+    parameters: int
+    nonzeros: int
+
+
+# --- writing ----------------------------------------------------------------------------------------------------
+
+
+def save_module(module: "torch.nn.Module", out: Path, model: str, source: Artifact, trained: bool) -> dict[str, Any]:
+    """Write a float32 torch module as a network for the data in `source`; returns its facts."""
+    from safetensors.torch import save_file
+
+    module.eval()
+    shape = source.facts["shape"]
+    _export(module, shape, out / ONNX)
+    shapes = {name: _final_shape(child) for name, child in module.named_modules()}
+    (out / SHAPES).write_text(json.dumps({k: v for k, v in shapes.items() if v}, indent=1), encoding="utf-8")
+    save_file({key: value.contiguous() for key, value in module.state_dict().items()}, out / WEIGHTS)
+    save_reference(out, out / ONNX, source)
+    operators = read_operators(out / ONNX)
+    values = [value.detach() for value in module.parameters()]
+    return {
+        "model": model,
+        "shape": shape,
+        "classes": source.facts["classes"],
+        "precision": "float32",
+        "module": True,
+        "trained": trained,
+        "parameters": sum(value.numel() for value in values),
+        "nonzeros": sum(int(value.count_nonzero()) for value in values),
+        "macs": sum(operator.macs for operator in operators),
+        "operators": [asdict(operator) for operator in operators],
+        "accuracy": accuracies(out / ONNX, source) if trained else None,
+    }
+
+
+def _export(module: "torch.nn.Module", shape: list[int], path: Path) -> None:
+    import torch
+
+    logging.getLogger("torch.onnx").setLevel(logging.ERROR)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # the exporter's own deprecations; none is ours to mend
+        batch = torch.export.Dim("batch")
+        example = (torch.zeros(2, *shape),)
+        program = torch.export.export(module, example, dynamic_shapes=({0: batch},))
+        exported = torch.onnx.export(
+            program, dynamo=True, verbose=False, input_names=[INPUT], output_names=[OUTPUT], opset_version=OPSET
+        )
+    assert exported is not None
+    exported.save(path, external_data=False)
+
+
+def _final_shape(module: "torch.nn.Module") -> dict[str, int]:
+    return {key: value for key in _SHAPE_FIELDS if isinstance(value := getattr(module, key, None), int)}
+
+
+def save_reference(out: Path, path: Path, source: Artifact) -> None:
+    """Keep what ONNX Runtime, its optimisations off, makes of a fixed set of test images."""
+    from safetensors.numpy import save_file
+
+    images, labels = data.load(source, "test")
+    chosen = data.stratified_subset(labels, REFERENCE_IMAGES)
+    save_file({"images": chosen, "logits": run(path, images[chosen], optimise=False)}, out / REFERENCE)
+
+
+# --- reading ----------------------------------------------------------------------------------------------------
+
+
+def rebuild(network: Artifact) -> "torch.nn.Module":
+    """The torch module, in evaluation mode; raises Inapplicable for a network that has none."""
+    from safetensors.torch import load_file
+
+    facts = network.facts
+    if not facts["module"]:
+        raise Inapplicable("this network has no torch module")
+    (option,) = registry.parse("model", facts["model"])
+    module: torch.nn.Module = option.module(tuple(facts["shape"]), facts["classes"])  # type: ignore[attr-defined]
+    shapes: Mapping[str, Mapping[str, int]] = json.loads(network.file(SHAPES).read_text(encoding="utf-8"))
+    weights = load_file(network.file(WEIGHTS))
+    for name, child in module.named_modules():
+        for key, value in shapes.get(name, {}).items():
+            setattr(child, key, value)
+    _make_room(module, weights)
+    module.load_state_dict(weights)
+    return module.eval()
+
+
+def _make_room(module: "torch.nn.Module", weights: Mapping[str, "torch.Tensor"]) -> None:
+    """Give every parameter and buffer the size that its stored weights have."""
+    import torch
+
+    for name, value in weights.items():
+        owner = module.get_submodule(name.rpartition(".")[0])
+        leaf = name.rpartition(".")[2]
+        if getattr(owner, leaf).shape == value.shape:
+            continue
+        empty = torch.empty_like(value)
+        setattr(owner, leaf, torch.nn.Parameter(empty) if leaf in owner._parameters else empty)
+
+
+def reference(network: Artifact) -> tuple[NDArray[np.int64], Logits]:
+    """Indices of the reference images in the test split, and the reference's logits for them."""
+    from safetensors import safe_open
+
+    with safe_open(network.file(REFERENCE), framework="numpy") as file:
+        return file.get_tensor("images"), file.get_tensor("logits")
+
+
+def read_operators(path: Path) -> list[Operator]:
+    """The convolutions and linear operators of a float32 ONNX file."""
+    import onnx
+
+    model = onnx.load(path)
+    fix_batch(model, 1)
+    graph = onnx.shape_inference.infer_shapes(model).graph
+    return list(_operators(graph))
+
+
+def _operators(graph: "onnx.GraphProto") -> Iterator[Operator]:
+    from onnx import numpy_helper
+
+    weights = {tensor.name: numpy_helper.to_array(tensor) for tensor in graph.initializer}
+    pixels = {value.name: _positions(value) for value in [*graph.value_info, *graph.output]}
+    for node in graph.node:
+        weight = weights.get(node.input[1]) if len(node.input) > 1 else None
+        if node.op_type not in ("Conv", "Gemm", "MatMul") or weight is None:
+            continue
+        macs = weight.size * (pixels[node.output[0]] if node.op_type == "Conv" else 1)
+        kind = "linear" if node.op_type != "Conv" else "convolution"
+        yield Operator(node.name, kind, macs, weight.size, int(np.count_nonzero(weight)))
+
+
+def _positions(value: "onnx.ValueInfoProto") -> int:
+    """Output pixels of a channel."""
+    sizes = [dimension.dim_value for dimension in value.type.tensor_type.shape.dim]
+    return int(np.prod(sizes[2:]))
+
+
+def fix_batch(model: "onnx.ModelProto", batch: int) -> None:
+    """Replace the symbolic batch dimension of an ONNX model by a number, in place."""
+    from onnxruntime.tools.onnx_model_utils import make_dim_param_fixed
+
+    dimension = model.graph.input[0].type.tensor_type.shape.dim[0]
+    if dimension.dim_param:
+        make_dim_param_fixed(model.graph, dimension.dim_param, batch)
+
+
+def run(path: Path, images: data.Images, optimise: bool = True) -> Logits:
+    """The logits of an ONNX file in ONNX Runtime."""
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    level = onnxruntime.GraphOptimizationLevel
+    options.graph_optimization_level = level.ORT_ENABLE_ALL if optimise else level.ORT_DISABLE_ALL
+    options.intra_op_num_threads = 1
+    session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+    name = session.get_inputs()[0].name
+    batches = np.array_split(images, max(1, -(-len(images) // _BATCH)))
+    return np.concatenate([session.run(None, {name: batch})[0] for batch in batches])
+
+
+def accuracies(path: Path, source: Artifact) -> dict[str, float]:
+    """Top-1 accuracy on the whole validation and test sets."""
+    scores = {}
+    for split in ("validation", "test"):
+        images, labels = data.load(source, split)
+        scores[split] = float((run(path, images).argmax(1) == labels).mean())
+    return scores

@@ -1,0 +1,185 @@
+"""Child processes that speak JSON lines: whatever can crash, hang or eat memory runs in one."""
+
+import ctypes
+import json
+import os
+import resource
+import selectors
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import IO, Any
+
+from dlas import errors
+from dlas.errors import BuildFailed, DlasError
+
+Message = dict[str, Any]
+Report = Callable[[Message], None]
+
+# Nobody asked these packages to tell anyone how they are used.
+QUIET = {"CI": "true", "NNCF_CI": "1", "HF_HUB_OFFLINE": "1", "DO_NOT_TRACK": "1", "ORT_DISABLE_TELEMETRY": "1"}
+THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
+
+_MEMORY_SHARE = 0.8
+_LAST_WORDS = 300
+_PR_SET_PDEATHSIG = 1
+
+
+class Died(BuildFailed):
+    """The child ended without an answer."""
+
+
+class TooSlow(BuildFailed):
+    """The child did not answer in time and was killed."""
+
+
+def environment(threads: int) -> dict[str, str]:
+    """This process's environment with telemetry off and every pool limited to so many threads."""
+    return {**os.environ, **QUIET, **dict.fromkeys(THREADS, str(threads))}
+
+
+# --- the parent's side ------------------------------------------------------------------------------------------
+
+
+class Child:
+    """A running child; `ask` sends one request and blocks until its answer."""
+
+    def __init__(self, argv: Sequence[str], env: Mapping[str, str], cpus: Sequence[int] = ()) -> None:
+        self._words = tempfile.TemporaryFile()  # noqa: SIM115 - lives as long as the child
+        self._process = subprocess.Popen(
+            argv, env=dict(env), stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._words
+        )
+        self._buffer = b""
+        limit = int(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_AVPHYS_PAGES") * _MEMORY_SHARE)
+        # The child cannot outrun these two: it waits for its first request before it imports anything heavy.
+        resource.prlimit(self._process.pid, resource.RLIMIT_DATA, (limit, limit))
+        if cpus:
+            os.sched_setaffinity(self._process.pid, cpus)
+
+    @property
+    def pid(self) -> int:
+        """The child's process number."""
+        return self._process.pid
+
+    def ask(self, request: Message, timeout: float, report: Report | None = None) -> Message:
+        """The child's answer; raises what the child reported, `Died` or `TooSlow` (the child is gone then)."""
+        deadline = time.monotonic() + timeout
+        self._send(request)
+        while True:
+            message = self._receive(deadline, timeout)
+            if "progress" in message:
+                if report:
+                    report(message["progress"])
+            elif "error" in message:
+                raise _revive(message["error"])
+            else:
+                return message
+
+    def close(self) -> None:
+        """End the child; kill it if it does not go."""
+        self._stream(self._process.stdin).close()
+        try:
+            self._process.wait(timeout=5)
+        except subprocess.TimeoutExpired:
+            self._kill()
+        self._stream(self._process.stdout).close()
+        self._words.close()
+
+    def __enter__(self) -> "Child":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def _send(self, request: Message) -> None:
+        pipe = self._stream(self._process.stdin)
+        try:
+            pipe.write(json.dumps(request).encode() + b"\n")
+            pipe.flush()
+        except BrokenPipeError:
+            raise Died(self._epitaph()) from None
+
+    def _receive(self, deadline: float, timeout: float) -> Message:
+        pipe = self._stream(self._process.stdout)
+        with selectors.DefaultSelector() as selector:
+            selector.register(pipe, selectors.EVENT_READ)
+            while b"\n" not in self._buffer:
+                if not selector.select(max(0.0, deadline - time.monotonic())):
+                    self._kill()
+                    raise TooSlow(f"no answer within {timeout:.0f} s")
+                chunk = os.read(pipe.fileno(), 1 << 16)
+                if not chunk:
+                    raise Died(self._epitaph())
+                self._buffer += chunk
+        line, _, self._buffer = self._buffer.partition(b"\n")
+        answer: Message = json.loads(line)
+        return answer
+
+    def _epitaph(self) -> str:
+        """How the child ended, and its last words."""
+        code = self._process.wait()
+        how = f"exited with code {code}" if code >= 0 else f"was killed by {signal.Signals(-code).name}"
+        self._words.seek(0)
+        lines = [line for line in self._words.read().decode(errors="replace").splitlines() if line.strip()]
+        return f"its process {how}" + (f": {lines[-1].strip()[:_LAST_WORDS]}" if lines else "")
+
+    def _kill(self) -> None:
+        self._process.kill()
+        self._process.wait()
+
+    @staticmethod
+    def _stream(pipe: IO[bytes] | None) -> IO[bytes]:
+        assert pipe is not None
+        return pipe
+
+
+def _revive(error: Message) -> DlasError:
+    kind = getattr(errors, error["kind"], BuildFailed)
+    revived: DlasError = kind(error["message"])
+    return revived
+
+
+# --- the child's side -------------------------------------------------------------------------------------------
+
+
+def serve(answer: Callable[[Message, Report], Message]) -> None:
+    """Answer requests on standard input until it closes; what libraries print goes to standard error."""
+    _die_with_parent()
+    channel = os.fdopen(os.dup(1), "w", encoding="utf-8")
+    os.dup2(2, 1)
+
+    def say(message: Message) -> None:
+        channel.write(json.dumps(message) + "\n")
+        channel.flush()
+
+    for request in _requests():
+        try:
+            say(answer(request, lambda progress: say({"progress": progress})))
+        except DlasError as problem:
+            say({"error": {"kind": type(problem).__name__, "message": str(problem)}})
+        except MemoryError:
+            say({"error": {"kind": "BuildFailed", "message": "out of memory"}})
+        except Exception as problem:  # a child hands over whatever failed in it
+            say({"error": {"kind": "BuildFailed", "message": f"{type(problem).__name__}: {_first_line(problem)}"}})
+
+
+def _requests() -> Iterator[Message]:
+    for line in sys.stdin:
+        yield json.loads(line)
+
+
+def _first_line(problem: Exception) -> str:
+    lines = [line.strip() for line in str(problem).splitlines() if line.strip()]
+    return lines[0][:_LAST_WORDS] if lines else "no message"
+
+
+def _die_with_parent() -> None:
+    """The kernel kills this process when the thread that started it ends, however it ends."""
+    parent = os.getppid()
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to handle
+    if os.getppid() != parent:
+        os._exit(1)

@@ -1,0 +1,210 @@
+"""From a stack to artifacts: the steps that build it, their keys, and the child process that does one step."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from dlas import fingerprint, process, registry
+from dlas.artifacts import Artifact, Store
+from dlas.errors import BuildFailed, DataError
+from dlas.host import Host, Target
+from dlas.layers import compression
+from dlas.option import Option
+from dlas.stack import Stack
+
+Places = tuple[tuple[str, Path], ...]  # name of the user's data → where they lie; hashable for the caches
+
+
+@dataclass(frozen=True)
+class Step:
+    """One build step. `inputs` are keys of artifacts; everything in `recipe` decides the step's own key."""
+
+    layer: str
+    option: str
+    inputs: tuple[str, ...]
+    ingredients: Mapping[str, Any] = field(hash=False)
+    source: str | None = None
+    key: str = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "key", fingerprint.digest(self.recipe))
+
+    @property
+    def recipe(self) -> dict[str, Any]:
+        """What the artifact is made from; where the user's data lie is no part of it."""
+        return {"layer": self.layer, "option": self.option, "inputs": list(self.inputs), **self.ingredients}
+
+
+@dataclass(frozen=True)
+class Realisation:
+    """The steps of one stack, in the order in which they build on each other."""
+
+    data: Step
+    networks: tuple[Step, ...]
+    executable: Step
+
+    @property
+    def steps(self) -> tuple[Step, ...]:
+        """All steps, data first."""
+        return (self.data, *self.networks, self.executable)
+
+
+def realisation(stack: Stack, places: Places, host: Host) -> Realisation:
+    """The steps of a stack; raises DataError where the user's data are not located."""
+    data, networks = _network_steps(stack.dataset, stack.model, stack.compression, places)
+    (hardware,) = stack.options("hardware")
+    target: Target = hardware.target(host)  # type: ignore[attr-defined]
+    executable = _executable(stack.codegen, stack.primitive, networks[-1].key, target)
+    return Realisation(data, networks, executable)
+
+
+@lru_cache(maxsize=None)
+def _network_steps(dataset: str, model: str, chain: str, places: Places) -> tuple[Step, tuple[Step, ...]]:
+    data = _step("dataset", registry.parse("dataset", dataset)[0], (), places)
+    networks = [_step("model", registry.parse("model", model)[0], (data.key,), places)]
+    for option in registry.parse("compression", chain):
+        if hasattr(option, "compress"):
+            networks.append(_step("compression", option, (networks[-1].key, data.key), places))
+    return data, tuple(networks)
+
+
+def _step(layer: str, option: Option, inputs: tuple[str, ...], places: Places) -> Step:
+    ingredients: dict[str, Any] = {"code": fingerprint.code_version(type(option).__module__)}
+    source = _source(layer, option, places)
+    if source:
+        ingredients["content"] = fingerprint.content(source)
+    return Step(layer, registry.write((option,)), inputs, ingredients, str(source) if source else None)
+
+
+def _source(layer: str, option: Option, places: Places) -> Path | None:
+    wanted = registry.locators(option)
+    for name in wanted:
+        if name not in dict(places):
+            raise DataError(
+                f"{layer} {registry.write((option,))}: nobody said where {name!r} lies; "
+                f"add --data {name}=PATH, or `{name} = \"PATH\"` under [data], or put it into $DLAS_DATA"
+            )
+    return dict(places)[wanted[0]] if wanted else None
+
+
+@lru_cache(maxsize=None)
+def _executable(codegen: str, primitive: str, network: str, target: Target) -> Step:
+    (generator,) = registry.parse("codegen", codegen)
+    (lowered,) = registry.parse("primitive", primitive)
+    ingredients = {
+        "code": fingerprint.code_version(type(generator).__module__),
+        "primitive": primitive,
+        "primitive_code": fingerprint.code_version(type(lowered).__module__),
+        "target": _relevant(target, generator),
+        "packages": {name: fingerprint.package_version(name) for name in generator.packages},  # type: ignore[attr-defined]
+    }
+    return Step("codegen", codegen, (network,), ingredients)
+
+
+def _relevant(target: Target, generator: Option) -> dict[str, Any]:
+    """The target without the number of threads, unless the generated code depends on it."""
+    facts = asdict(target)
+    if not getattr(generator, "compiles_for_threads", False):
+        del facts["threads"]
+    return facts
+
+
+# --- why a stack cannot be ----------------------------------------------------------------------------------------
+
+
+def obstacle(stack: Stack, host: Host) -> str | None:
+    """Why a stack cannot be realised on a host, as far as the options know it beforehand; None if they know nothing."""
+    return _obstacle_of_options(stack, host) or _obstacle_between(stack)
+
+
+def _obstacle_of_options(stack: Stack, host: Host) -> str | None:
+    for layer, text in stack.as_dict().items():
+        for option in registry.parse(layer, text):
+            missing = [p for p in getattr(option, "packages", ()) if fingerprint.package_version(p) is None]
+            if missing:
+                return f"{layer} {text} needs the package {missing[0]}; install dlas[all], or {missing[0]} alone"
+            reason: str | None = option.needs(stack, host) if hasattr(option, "needs") else None
+            if reason:
+                return reason
+    return None
+
+
+def _obstacle_between(stack: Stack) -> str | None:
+    chain = stack.options("compression")
+    (generator,), (lowered,), (hardware,) = (stack.options(layer) for layer in ("codegen", "primitive", "hardware"))
+    name, device = stack.codegen, hardware.device  # type: ignore[attr-defined]
+    if device not in generator.devices:  # type: ignore[attr-defined]
+        return f"{name} does not run on {device}"
+    if lowered.lowerings and generator.dialect not in lowered.lowerings:  # type: ignore[attr-defined]
+        return f"{name} chooses its own kernels; {stack.primitive} cannot be asked of it"
+    if generator.takes_module and not all(getattr(step, "leaves_module", True) for step in chain):  # type: ignore[attr-defined]
+        return f"{name} needs a torch module, which {stack.compression} does not leave"
+    return compression.obstacle(chain)
+
+
+# --- doing a step, in a child process ---------------------------------------------------------------------------
+
+
+def perform(step: Step, store: Store, report: process.Report) -> Artifact:
+    """Do one step unless its artifact is there; the inputs must be in the store."""
+    inputs = [_input(store, key) for key in step.inputs]
+    (option,) = registry.parse(step.layer, step.option)
+
+    def make(out: Path, work: Path) -> dict[str, Any]:
+        return _verb(step, option, inputs, out, work, report)
+
+    return store.build(step.recipe, make)
+
+
+def _verb(
+    step: Step, option: Any, inputs: list[Artifact], out: Path, work: Path, report: process.Report
+) -> dict[str, Any]:
+    """Call the one verb of the step's layer; returns the facts of what it wrote."""
+    facts: dict[str, Any]
+    if step.layer == "dataset":
+        facts = option.load(Path(step.source) if step.source else None, out)
+    elif step.layer == "model":
+        facts = option.make(inputs[0], step.option, out, work, report)
+    elif step.layer == "compression":
+        facts = option.compress(inputs[0], inputs[1], out, work, report)
+    else:
+        (lowered,) = registry.parse("primitive", step.ingredients["primitive"])
+        target = Target(**{"threads": 0, **step.ingredients["target"]})
+        lowering = lowered.lowerings.get(option.dialect)  # type: ignore[attr-defined]
+        inherited = {key: inputs[0].facts[key] for key in _INHERITED}
+        facts = {**inherited, **option.compile(inputs[0], lowering, target, out), "batch": target.batch}
+    return facts
+
+
+# What a measuring child must know of the network without having it.
+_INHERITED = ("model", "shape", "classes", "precision", "module", "trained", "parameters", "nonzeros", "macs")
+
+
+def _input(store: Store, key: str) -> Artifact:
+    artifact = store.get(key)
+    if artifact is None:
+        raise BuildFailed(f"artifact {key[:12]} is not in the store; it was removed while the study ran, run again")
+    return artifact
+
+
+def _answer(request: process.Message, report: process.Report) -> process.Message:
+    step = Step(**request["step"])
+    artifact = perform(step, Store(Path(request["store"])), report)
+    return {"key": artifact.key, "seconds": artifact.seconds}
+
+
+def as_message(step: Step) -> process.Message:
+    """A step as the child that does it is told."""
+    return {
+        "layer": step.layer,
+        "option": step.option,
+        "inputs": list(step.inputs),
+        "ingredients": dict(step.ingredients),
+        "source": step.source,
+    }
+
+
+if __name__ == "__main__":
+    process.serve(_answer)

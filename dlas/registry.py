@@ -1,0 +1,118 @@
+"""Which options there are: those in `dlas.layers.*` and those that other packages offer under `dlas.options`."""
+
+import dataclasses
+import difflib
+import importlib
+import pkgutil
+from collections.abc import Iterable, Mapping
+from functools import lru_cache
+from importlib.metadata import entry_points
+from pathlib import Path
+
+from dlas.errors import OptionError
+from dlas.option import LAYERS, Option, names, parameters, read_option, split, sweep, write_option
+
+ENTRY_POINTS = "dlas.options"
+CHAINED = "compression"  # the one layer whose option may be a chain of steps
+
+
+@lru_cache(maxsize=None)
+def catalogue(layer: str) -> Mapping[str, type[Option]]:
+    """Every option of a layer by name; raises OptionError for an unknown layer."""
+    if layer not in LAYERS:
+        raise OptionError(f"unknown layer {layer!r}{_nearest(layer, LAYERS)}; the layers are: {', '.join(LAYERS)}")
+    found = {name: option for option in [*_own(layer), *_plugged_in(layer)] for name in names(option)}
+    return dict(sorted(found.items()))
+
+
+def _own(layer: str) -> Iterable[type[Option]]:
+    package = importlib.import_module(f"dlas.layers.{layer}")
+    for module in pkgutil.iter_modules(package.__path__, package.__name__ + "."):
+        yield from _options_in(importlib.import_module(module.name))
+
+
+def _options_in(module: object) -> Iterable[type[Option]]:
+    for value in vars(module).values():
+        declared_here = isinstance(value, type) and value.__module__ == getattr(module, "__name__", "")
+        if declared_here and hasattr(value, "suggested") and hasattr(value, "__dataclass_fields__"):
+            yield value
+
+
+def _plugged_in(layer: str) -> Iterable[type[Option]]:
+    for point in entry_points(group=ENTRY_POINTS):
+        place, _, name = point.name.partition(".")
+        if place != layer:
+            continue
+        try:
+            yield point.load()
+        except (ImportError, AttributeError) as problem:
+            raise OptionError(f"{layer} {name}: its package cannot be imported ({problem}); repair or remove it") from problem
+
+
+def find(layer: str, name: str) -> type[Option]:
+    """The option class behind a name; raises OptionError that offers the nearest name."""
+    known = catalogue(layer)
+    if name not in known:
+        hint = _nearest(name, known)
+        raise OptionError(f"{layer}: unknown option {name!r}{hint}; `dlas layers {layer}` lists them")
+    return known[name]
+
+
+@lru_cache(maxsize=4096)
+def parse(layer: str, text: str) -> tuple[Option, ...]:
+    """The option of a text; several only for a chain in the compression layer."""
+    links = split(text)
+    if len(links) > 1 and layer != CHAINED:
+        raise OptionError(f"{layer}: {text!r} is a chain; only {CHAINED} takes one (in values write + as %2B)")
+    return tuple(read_option(layer, find(layer, name), name, arguments) for name, arguments in links)
+
+
+def write(options: tuple[Option, ...]) -> str:
+    """Canonical text of an option or a chain."""
+    return "+".join(write_option(option) for option in options)
+
+
+@lru_cache(maxsize=4096)
+def canonical(layer: str, text: str) -> str:
+    """The one text that stands for the same option."""
+    return write(parse(layer, text))
+
+
+def expanded(layer: str, text: str) -> list[str]:
+    """Canonical texts of all options that a text with ranges stands for."""
+
+    def numeric(name: str, keyword: str | None) -> bool:
+        declared = parameters(find(layer, name))
+        key = keyword or next((k for k, (_, p, _) in declared.items() if p.positional), "")
+        return key in declared and declared[key][0] in (int, float)
+
+    return [canonical(layer, choice) for choice in sweep(text, numeric)]
+
+
+def take_paths(layer: str, text: str) -> tuple[str, dict[str, Path]]:
+    """The canonical text with each path replaced by its stem, and what each stem locates.
+
+    A path is a locator, not an identity: labels must be the same on every machine.
+    """
+    places: dict[str, Path] = {}
+    links: list[Option] = []
+    for option in parse(layer, text):
+        for key, (_, declaration, _) in parameters(type(option)).items():
+            value = str(getattr(option, key))
+            if declaration.locator and "/" in value:
+                path = Path(value).expanduser().resolve()
+                places[path.stem] = path
+                option = dataclasses.replace(option, **{key: path.stem})  # type: ignore[type-var]
+        links.append(option)
+    return write(tuple(links)), places
+
+
+def locators(option: Option) -> list[str]:
+    """The names of data that an option asks for."""
+    declared = parameters(type(option))
+    return [str(getattr(option, key)) for key, (_, declaration, _) in declared.items() if declaration.locator]
+
+
+def _nearest(name: str, known: Iterable[str]) -> str:
+    close = difflib.get_close_matches(name, list(known), n=1)
+    return f" (did you mean {close[0]!r}?)" if close else ""
