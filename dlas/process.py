@@ -84,7 +84,7 @@ class Child:
         try:
             self._process.wait(timeout=5)
         except subprocess.TimeoutExpired:
-            self._kill()
+            self.kill()
         self._stream(self._process.stdout).close()
         self._words.close()
 
@@ -108,7 +108,7 @@ class Child:
             selector.register(pipe, selectors.EVENT_READ)
             while b"\n" not in self._buffer:
                 if not selector.select(max(0.0, deadline - time.monotonic())):
-                    self._kill()
+                    self.kill()
                     raise TooSlow(f"no answer within {timeout:.0f} s")
                 chunk = os.read(pipe.fileno(), 1 << 16)
                 if not chunk:
@@ -126,7 +126,8 @@ class Child:
         lines = [line for line in self._words.read().decode(errors="replace").splitlines() if line.strip()]
         return f"its process {how}" + (f": {lines[-1].strip()[:_LAST_WORDS]}" if lines else "")
 
-    def _kill(self) -> None:
+    def kill(self) -> None:
+        """End the child at once."""
         self._process.kill()
         self._process.wait()
 

@@ -49,7 +49,8 @@ class _Runner:
 
         torch.set_num_threads(threads)
         torch.set_num_interop_threads(1)
-        torch.inference_mode().__enter__()  # for the rest of this process
+        self._mode = torch.inference_mode()
+        self._mode.__enter__()  # for the rest of this process
         self._module = networks.rebuild(executable).to(memory_format=torch.channels_last)
 
     def feed(self, images: Images) -> None:

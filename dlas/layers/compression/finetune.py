@@ -10,7 +10,7 @@ from dlas.layers.compression import Report
 if TYPE_CHECKING:
     import torch
 
-BUDGET = 10_000  # images; the same for every technique, so that they are compared fairly
+BUDGET = 6_000  # images; the same for every technique, so that they are compared fairly
 RATE = 0.02
 
 

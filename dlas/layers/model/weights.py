@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 CHOICES = ("train", "random")
 # Enough for the networks of this folder to level off on the digits; a multiple of the data for anything larger.
-LEAST_IMAGES = 20_000
+LEAST_IMAGES = 14_000
 EPOCHS = 10
 
 

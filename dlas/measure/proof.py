@@ -1,0 +1,60 @@
+"""Whether a loaded executable is what its label says; the limits are the design's."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from dlas.layers.codegen import Evidence, Kernel
+
+LEAST_AGREEMENT = 0.95
+RELATIVE_ERROR = {"float32": 1e-4, "float16": 2e-2, "bfloat16": 2e-2}
+
+
+@dataclass(frozen=True)
+class Proof:
+    """What was proven; `reason` is empty unless the label is contradicted or not fulfilled at all."""
+
+    status: str  # "ok", "failed" or "inapplicable"
+    reason: str
+    precision: str
+    primitive_share: float
+
+
+def revive(evidence: Mapping[str, Any]) -> Evidence:
+    """Evidence from the JSON that a child sent."""
+    kernels = tuple(Kernel(**kernel) for kernel in evidence["kernels"])
+    return Evidence(kernels, evidence["threads"], evidence["isa"])
+
+
+def judge(evidence: Evidence, stored_precision: str, macs: Sequence[int], threads: int) -> Proof:
+    """Compare what a runtime says it runs with the label; `macs` are those of the network's operators, in order."""
+    precision = evidence.precision
+    share = _share(evidence, stored_precision, macs)
+    if not evidence.kernels:
+        return Proof("failed", "the runtime names no convolution or linear operator that it ran", precision, share)
+    if evidence.threads != threads:
+        reason = f"{threads} threads asked for, the runtime uses {evidence.threads}"
+        return Proof("failed", reason, precision, share)
+    if stored_precision == "float32" and share < 1:
+        return Proof("failed", f"the network is float32, the runtime computes in {precision}", precision, share)
+    if share == 0:
+        return Proof("inapplicable", f"no operator ran in {stored_precision}; all ran in {precision}", precision, share)
+    return Proof("ok", "", precision, share)
+
+
+def _share(evidence: Evidence, stored_precision: str, macs: Sequence[int]) -> float:
+    """Share of the multiply-adds (of the operators, where kernels and operators do not match) in that precision."""
+    weights = macs if len(macs) == len(evidence.kernels) else [1] * len(evidence.kernels)
+    right = sum(w for w, k in zip(weights, evidence.kernels, strict=True) if k.precision == stored_precision)
+    return right / max(1, sum(weights))
+
+
+def wrong_numbers(score: Mapping[str, Any], stored_precision: str) -> str:
+    """Why outputs are not those of the reference, or nothing; `score` holds agreement and errors against it."""
+    if stored_precision == "int8":
+        low = score["agreement"] < LEAST_AGREEMENT
+        return f"top-1 agreement with the float32 reference is {score['agreement']:.3f}, below 0.95" if low else ""
+    limit = RELATIVE_ERROR[stored_precision]
+    if score["relative_error"] <= limit:
+        return ""
+    return f"wrong numbers: relative error {score['relative_error']:.2g} against the reference, above {limit:g}"

@@ -1,0 +1,79 @@
+"""A cell's child process as the rounds see it: open, pace, step, close."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from dlas.layers.hardware import Command
+from dlas.measure.clocks import Repetition
+from dlas.measure.pace import Pace
+from dlas.process import Child, Message, environment
+
+LOAD_TIMEOUT = 120.0  # s
+STEP_TIMEOUT = 30.0  # s beyond what the step should take
+
+
+@dataclass(frozen=True)
+class Subject:
+    """What is measured: an executable with its network and data (folders), and how its child is started."""
+
+    key: str
+    executable: Path
+    network: Path
+    data: Path
+    command: Command
+
+    @property
+    def wall(self) -> bool:
+        """Whether only wall time tells how long it takes."""
+        return self.command.clock == "wall"
+
+
+class Session:
+    """A loaded subject in a child process of its own."""
+
+    def __init__(self, subject: Subject) -> None:
+        self.subject = subject
+        command = subject.command
+        self._child = Child(command.argv, environment(command.threads), command.cpus)
+        self.loaded: Message = {}
+        self.peak_memory = 0
+        self.clock = ""
+
+    def load(self) -> Message:
+        """Load the executable; returns `cold_start` in seconds, `evidence`, and `check` against the reference."""
+        subject = self.subject
+        folders = {name: str(getattr(subject, name)) for name in ("executable", "network", "data")}
+        request = {"do": "load", "threads": subject.command.threads, **folders}
+        self.loaded = self._child.ask(request, LOAD_TIMEOUT)
+        return self.loaded
+
+    def score(self, images: int, timeout: float) -> Message:
+        """Predictions for so many test images, and agreement with the reference."""
+        return self._child.ask({"do": "score", "images": images}, timeout)
+
+    def pace(self) -> Pace:
+        """Warm up and find the pace."""
+        answer = self._child.ask({"do": "pace"}, LOAD_TIMEOUT)
+        self.clock = answer.pop("clock")
+        return Pace(**answer)
+
+    def step(self, pace: Pace, expected: float) -> Sequence[Repetition]:
+        """One step, which should take so many seconds."""
+        request: dict[str, Any] = {"do": "step", "pace": vars(pace)}
+        answer = self._child.ask(request, STEP_TIMEOUT + 10 * expected)
+        self.peak_memory = answer["peak_memory"]
+        return [Repetition(*found) for found in answer["repetitions"]]
+
+    def close(self) -> None:
+        """End the child."""
+        self._child.close()
+
+
+class KernelSession(Session):
+    """A child that runs the reference kernel."""
+
+    def load(self) -> Message:
+        """Nothing to load but the kernel itself."""
+        return self._child.ask({"do": "kernel"}, LOAD_TIMEOUT)

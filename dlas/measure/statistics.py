@@ -1,0 +1,116 @@
+"""Estimates and intervals: of ratios and latencies over fresh processes, of proportions, of their differences."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import stats
+
+CONFIDENCE = 0.95
+RESAMPLES = 400
+PRIOR_WEIGHT = 4  # degrees of freedom that the block's other cells lend to a cell's own spread
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Interval:
+    """An estimate with its 95 % confidence interval."""
+
+    value: float
+    low: float
+    high: float
+
+    def exp(self) -> "Interval":
+        """The same on the scale that this one is the logarithm of."""
+        return Interval(math.exp(self.value), math.exp(self.low), math.exp(self.high))
+
+
+@dataclass(frozen=True)
+class Spread:
+    """Variance between processes, and the degrees of freedom it was estimated with."""
+
+    variance: float
+    freedom: float
+
+
+def half_interval(logs: Floats, seed: int = 0) -> float:
+    """Half the 95 % bootstrap interval of the median over rounds; infinite for fewer than four rounds."""
+    if len(logs) < 4:
+        return math.inf
+    medians = _resampled_medians(logs, seed)
+    low, high = np.quantile(medians, [(1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2])
+    return float(high - low) / 2
+
+
+def _resampled_medians(logs: Floats, seed: int) -> Floats:
+    generator = np.random.default_rng(seed)
+    drawn = generator.integers(0, len(logs), (RESAMPLES, len(logs)))
+    medians: Floats = np.median(logs[drawn], axis=1)
+    return medians
+
+
+def spread_between(cells: Sequence[Sequence[Floats]]) -> Spread:
+    """Pooled variance between the processes' medians over the cells of a block, sampling noise included."""
+    groups = [[float(np.median(logs)) for logs in processes] for processes in cells if len(processes) > 1]
+    freedom = sum(len(group) - 1 for group in groups)
+    squares = sum(float(np.var(group)) * len(group) for group in groups)
+    return Spread(squares / freedom if freedom else 0.0, freedom)
+
+
+def over_processes(processes: Sequence[Floats], lent: Spread, seed: int = 0) -> Interval:
+    """Mean of the processes' medians with its interval; one array of logs over rounds for each process.
+
+    The variance between processes is the cell's own, moderated by what the other cells of its blocks show, as
+    in Smyth (2004), doi 10.2202/1544-6115.1027, with a fixed prior weight; never less than what the bootstrap
+    over rounds shows within them.
+    """
+    medians = np.array([float(np.median(logs)) for logs in processes])
+    count = len(medians)
+    own = count - 1
+    weight = min(PRIOR_WEIGHT, lent.freedom)
+    freedom = own + weight
+    within = float(np.mean([np.var(_resampled_medians(logs, seed)) for logs in processes]))
+    if freedom == 0:
+        variance, freedom = within, math.inf
+    else:
+        between = float(np.var(medians)) * count
+        variance = max(within, (between + weight * lent.variance) / freedom)
+    half = float(stats.t.ppf((1 + CONFIDENCE) / 2, freedom)) * math.sqrt(variance / count)
+    centre = float(medians.mean())
+    return Interval(centre, centre - half, centre + half)
+
+
+def wilson(right: int, total: int) -> Interval:
+    """A proportion with its Wilson score interval."""
+    found = stats.binomtest(right, total).proportion_ci(CONFIDENCE, method="wilson")
+    return Interval(right / total, float(found.low), float(found.high))
+
+
+def paired_difference(both: int, first: int, second: int, neither: int) -> Interval:
+    """Difference of two paired proportions (first minus second), interval after Newcombe (1998), method 10.
+
+    `both` counts images that both classify rightly, `first` those that only the first does, and so on.
+    """
+    total = both + first + second + neither
+    p, q = wilson(both + first, total), wilson(both + second, total)
+    difference = p.value - q.value
+    phi = _correlation(both, first, second, neither)
+    below, above = p.value - p.low, p.high - p.value
+    below_q, above_q = q.value - q.low, q.high - q.value
+    low = difference - math.sqrt(max(0.0, below**2 - 2 * phi * below * above_q + above_q**2))
+    high = difference + math.sqrt(max(0.0, above**2 - 2 * phi * above * below_q + below_q**2))
+    return Interval(difference, low, high)
+
+
+def _correlation(a: int, b: int, c: int, d: int) -> float:
+    """Phi coefficient of the 2x2 table, with Newcombe's continuity correction for a positive one."""
+    margins = (a + b) * (c + d) * (a + c) * (b + d)
+    if margins == 0:
+        return 0.0
+    product = a * d - b * c
+    if product > 0:
+        product = max(0, product - (a + b + c + d) / 2)  # type: ignore[assignment]
+    return float(product / math.sqrt(margins))

@@ -1,0 +1,129 @@
+"""The measuring child: loads one executable, proves it, scores it, times it. It decides nothing."""
+
+import resource
+import time
+from collections.abc import Iterator
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import psutil
+
+from dlas import artifacts, data, network, process, registry
+from dlas.artifacts import Artifact
+from dlas.data import Images
+from dlas.errors import BuildFailed
+from dlas.layers.codegen import Runner
+from dlas.measure import pace
+from dlas.measure.clocks import Clock, ProcessClock, ThreadClock
+from dlas.measure.kernel import ReferenceKernel
+from dlas.network import Logits
+from dlas.process import Message
+
+CHECKED = 4  # reference images that every child answers before it is timed
+POOLED = 0.9  # below this share of the process's time the calling thread is not the one that computes
+
+
+class Worker:
+    """Answers the parent's requests one after the other."""
+
+    def __init__(self) -> None:
+        self._empty = psutil.Process().memory_info().rss
+        self._runner: Runner
+        self._work: Any
+        self._clock: Clock = ThreadClock()
+        self._batches: Iterator[Images] | None = None
+        self._position = 0
+
+    def answer(self, request: Message, report: process.Report) -> Message:
+        """Do what `request["do"]` names."""
+        verb = {"load": self._load, "kernel": self._kernel, "score": self._score, "pace": self._pace, "step": self._step}
+        return verb[request["do"]](request)
+
+    def _load(self, request: Message) -> Message:
+        executable = _artifact(request["executable"])
+        self._network = _artifact(request["network"])
+        self._images, self._labels = data.load(_artifact(request["data"]), "test")
+        self._batch = executable.facts["batch"]
+        (option,) = registry.parse("codegen", executable.recipe["option"])
+        start = time.perf_counter()
+        self._runner = option.load(executable, request["threads"])  # type: ignore[attr-defined]
+        self._runner.feed(self._at(0))
+        self._runner.infer()
+        cold_start = time.perf_counter() - start
+        self._work = self._runner.infer
+        check = self._against_reference(CHECKED)
+        return {"cold_start": cold_start, "evidence": asdict(self._runner.evidence()), "check": check}
+
+    def _kernel(self, request: Message) -> Message:
+        self._work = ReferenceKernel().infer
+        return {}
+
+    def _score(self, request: Message) -> Message:
+        """Predicted class of each chosen test image, and agreement on all reference images."""
+        chosen = data.stratified_subset(self._labels, request["images"])
+        predicted = self._logits(self._images[chosen]).argmax(1)
+        return {
+            "images": chosen.tolist(),
+            "predicted": predicted.tolist(),
+            "labels": self._labels[chosen].tolist(),
+            **self._against_reference(None),
+        }
+
+    def _pace(self, request: Message) -> Message:
+        """Warm up; tell the pace, and with whose clock it is timed."""
+        thread, whole = time.thread_time(), time.process_time()
+        seconds = pace.warm_up(self._work, self._clock)
+        if time.thread_time() - thread < POOLED * (time.process_time() - whole):
+            self._clock = ProcessClock()
+        return {**asdict(pace.calibrate(seconds)), "clock": type(self._clock).__name__}
+
+    def _step(self, request: Message) -> Message:
+        found = pace.step(self._work, self._advance, pace.Pace(**request["pace"]), self._clock)
+        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+        return {"repetitions": found, "peak_memory": max(0, peak - self._empty)}
+
+    def _advance(self) -> None:
+        """Bring the next real image into the runtime's input."""
+        if hasattr(self, "_runner"):
+            self._position += self._batch
+            self._runner.feed(self._at(self._position))
+
+    def _at(self, position: int) -> Images:
+        indices = np.arange(position, position + self._batch) % len(self._images)
+        return self._images[indices]
+
+    def _logits(self, images: Images) -> Logits:
+        found = []
+        for start in range(0, len(images), self._batch):
+            indices = np.arange(start, start + self._batch) % len(images)
+            self._runner.feed(images[indices])
+            self._runner.infer()
+            found.append(self._runner.output())
+        return np.concatenate(found)[: len(images)]
+
+    def _against_reference(self, count: int | None) -> Message:
+        """Top-1 agreement, and the largest difference as it is and relative to the reference's largest logit."""
+        indices, expected = network.reference(self._network)
+        indices, expected = indices[:count], expected[:count]
+        logits = self._logits(self._images[indices])
+        if logits.shape != expected.shape:
+            raise BuildFailed(f"logits have shape {logits.shape}, the reference has {expected.shape}")
+        error = float(np.abs(logits - expected).max())
+        return {
+            "agreement": float((logits.argmax(1) == expected.argmax(1)).mean()),
+            "max_abs_error": error if np.isfinite(error) else float("inf"),
+            "relative_error": error / float(np.abs(expected).max()) if np.isfinite(error) else float("inf"),
+        }
+
+
+def _artifact(folder: str) -> Artifact:
+    artifact = artifacts.read(Path(folder))
+    if artifact is None:
+        raise BuildFailed(f"{folder} holds no artifact")
+    return artifact
+
+
+if __name__ == "__main__":
+    process.serve(Worker().answer)

@@ -1,0 +1,126 @@
+"""Building the artifacts of a study: each step once, in a child process, several at a time."""
+
+import sys
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from dlas.artifacts import Store
+from dlas.errors import BuildFailed, Inapplicable, OptionError
+from dlas.process import Child, Died, Message, TooSlow, environment
+from dlas.realise import Step, as_message
+from dlas.study.progress import Listen, Progress, time_left
+
+TRIES = 2  # a child that somebody killed is started once more
+
+
+@dataclass(frozen=True)
+class Failure:
+    """Why a step has no artifact, and the status that this gives to the cells that need it."""
+
+    status: str
+    reason: str
+
+
+class Builder:
+    """Builds steps with so many children at a time; each may take `timeout` seconds."""
+
+    def __init__(self, store: Store, jobs: int, timeout: float, listen: Listen) -> None:
+        self._store = store
+        self._jobs = jobs
+        self._timeout = timeout
+        self._listen = listen
+        self._changing = threading.Lock()
+        self._children: set[Child] = set()
+        self._stopping = False
+
+    def build(self, steps: Sequence[Step]) -> dict[str, Failure]:
+        """Build what is not there; returns the failures by key of the step. Raises StoreError and DataError."""
+        self._failures: dict[str, Failure] = {}
+        self._start = time.monotonic()
+        waiting = {step.key: step for step in steps if self._store.get(step.key) is None}
+        self._total, self._done = len(waiting), 0
+        running: dict[Future[None], Step] = {}
+        with ThreadPoolExecutor(self._jobs) as pool:
+            try:
+                while waiting or running:
+                    for step in self._ready(waiting, running):
+                        running[pool.submit(self._do, step)] = waiting.pop(step.key)
+                    finished, _ = wait(running, return_when=FIRST_COMPLETED)
+                    for future in finished:
+                        self._finish(future, running.pop(future))
+            except BaseException:
+                self._stop()
+                raise
+        return self._failures
+
+    def _stop(self) -> None:
+        """Kill the children, so that an interrupt is not kept waiting by them."""
+        with self._changing:
+            self._stopping = True
+            for child in self._children:
+                child.kill()
+
+    def _ready(self, waiting: dict[str, Step], running: dict[Future[None], Step]) -> list[Step]:
+        """Steps whose inputs are there; those whose inputs failed fail with them."""
+        for key, step in list(waiting.items()):
+            broken = next((self._failures[i] for i in step.inputs if i in self._failures), None)
+            if broken:
+                self._failures[key] = broken
+                del waiting[key]
+                self._done += 1
+        unfinished = waiting.keys() | {step.key for step in running.values()}
+        return [step for step in waiting.values() if unfinished.isdisjoint(step.inputs)]
+
+    def _finish(self, future: Future[None], step: Step) -> None:
+        try:
+            future.result()
+        except (Inapplicable, OptionError) as problem:
+            self._failures[step.key] = Failure("inapplicable", str(problem))
+        except TooSlow as problem:
+            self._failures[step.key] = Failure("timeout", f"building {step.option}: {problem}")
+        except BuildFailed as problem:
+            self._failures[step.key] = Failure("failed", f"building {step.option}: {problem}")
+        self._done += 1
+        self._tell(f"{step.layer} {step.option}" + (" failed" if step.key in self._failures else " is there"))
+
+    def _do(self, step: Step, tries: int = TRIES) -> None:
+        self._tell(f"{step.layer} {step.option}")
+        request: Message = {"store": str(self._store.root), "step": as_message(step)}
+        try:
+            with self._child() as child:
+                child.ask(request, self._timeout, lambda progress: self._relay(step, progress))
+        except Died:
+            if tries == 1 or self._stopping:
+                raise
+            self._do(step, tries - 1)
+
+    @contextmanager
+    def _child(self) -> Iterator[Child]:
+        with Child((sys.executable, "-m", "dlas.realise"), environment(threads=1)) as child:
+            with self._changing:
+                self._children.add(child)
+                if self._stopping:
+                    child.kill()
+            try:
+                yield child
+            finally:
+                with self._changing:
+                    self._children.discard(child)
+
+    def _relay(self, step: Step, progress: Message) -> None:
+        if "of" not in progress:
+            self._tell(f"{step.layer} {step.option}: {progress['doing']}")
+            return
+        accuracy = f", accuracy {progress['accuracy']:.1%}" if "accuracy" in progress else ""
+        self._tell(f"{step.layer} {step.option}: {progress['done']}/{progress['of']} {progress['unit']}{accuracy}")
+
+    def _tell(self, what: str) -> None:
+        with self._changing:
+            left = time_left(time.monotonic() - self._start, self._done, self._total)
+            self._listen(Progress("build", self._done, self._total, what, left))
+
+

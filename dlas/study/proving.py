@@ -1,0 +1,83 @@
+"""Opening a cell's child and proving, before it is timed, that it is what its label says."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from dlas.artifacts import Artifact, Store
+from dlas.errors import BuildFailed
+from dlas.host import Host
+from dlas.measure import proof
+from dlas.measure.proof import Proof
+from dlas.measure.session import Session, Subject
+from dlas.process import Message
+from dlas.realise import Step
+from dlas.study.plan import Cell
+
+SCORE_TIMEOUT = 1800.0  # s
+
+
+@dataclass(frozen=True)
+class Admission:
+    """An opened session, or why the cell may not be timed; `score` is new or the one that was there."""
+
+    session: Session | None
+    status: str
+    reason: str
+    score: Mapping[str, Any] | None
+    facts: Mapping[str, Any]
+
+
+def subject(cell: Cell, store: Store, host: Host) -> Subject:
+    """What a cell's child needs to know."""
+    realisation = cell.realisation
+    assert realisation is not None
+    (hardware,) = cell.stack.options("hardware")
+    return Subject(
+        key=cell.key,
+        executable=_artifact(store, realisation.executable).folder,
+        network=_artifact(store, realisation.networks[-1]).folder,
+        data=_artifact(store, realisation.data).folder,
+        command=hardware.start(host),  # type: ignore[attr-defined]
+    )
+
+
+def _artifact(store: Store, step: Step) -> Artifact:
+    artifact = store.get(step.key)
+    if artifact is None:
+        raise BuildFailed(f"{step.layer} {step.option} is not in the store any more; run again")
+    return artifact
+
+
+def admit(cell: Cell, store: Store, host: Host, score: Mapping[str, Any] | None, images: int) -> Admission:
+    """Open a cell's child, judge its evidence, score it unless it was; raises BuildFailed if the child fails."""
+    realisation = cell.realisation
+    assert realisation is not None
+    network = _artifact(store, realisation.networks[-1])
+    session = Session(subject(cell, store, host))
+    try:
+        loaded = session.load()
+        proven = _judge(loaded, network, session.subject.command.threads)
+        facts = {**loaded, "precision": proven.precision, "primitive_share": proven.primitive_share}
+        status, reason = proven.status, proven.reason
+        if status == "ok":
+            score = score or session.score(images, SCORE_TIMEOUT)
+            reason = proof.wrong_numbers(score, network.facts["precision"]) or _differs(loaded, network)
+            status = "failed" if reason else "ok"
+    except BaseException:
+        session.close()
+        raise
+    if status != "ok":
+        session.close()
+    return Admission(session if status == "ok" else None, status, reason, score, facts)
+
+
+def _judge(loaded: Message, network: Artifact, threads: int) -> Proof:
+    macs = [operator["macs"] for operator in network.facts["operators"]]
+    return proof.judge(proof.revive(loaded["evidence"]), network.facts["precision"], macs, threads)
+
+
+def _differs(loaded: Message, network: Artifact) -> str:
+    """Whether this very child's numbers are wrong; too few images to judge a quantised network's agreement."""
+    precision = network.facts["precision"]
+    return "" if precision == "int8" else proof.wrong_numbers(loaded["check"], precision)

@@ -1,0 +1,84 @@
+"""Running a study: plan, build, measure. What was done before is never done again."""
+
+import datetime
+import os
+import platform
+import secrets
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+
+from dlas import fingerprint, host
+from dlas.artifacts import Store
+from dlas.errors import CubeError
+from dlas.study.building import Builder, Failure
+from dlas.study.journal import Journal
+from dlas.study.measuring import Measurer
+from dlas.study.plan import Cell, Plan, journal_path, plan
+from dlas.study.progress import Listen
+from dlas.study.spec import Study
+
+PACKAGES = ("dlas", "numpy", "torch", "onnx", "onnxscript", "onnxruntime", "openvino", "torch-pruning", "scikit-learn")
+
+
+def run(study: Study, store: Store, out: Path, jobs: int, listen: Listen, retry: bool = False) -> Plan:
+    """Build and measure whatever a study lacks; `retry` gives failed cells another chance. Returns its plan."""
+    planned = plan(study, host.probe())
+    store.prepare()
+    journal = _open(out)
+    try:
+        rows = journal.cells(planned.host.fingerprint)
+        ended = {key for key, row in rows.items() if row.status != "ok" and not retry}
+        todo = _unfinished(planned, journal, ended)
+        if todo:
+            session = _open_session(journal, planned)
+            if retry:
+                journal.forget_failures(planned.host.fingerprint, [cell.key for cell in todo])
+            failures = Builder(store, jobs, study.build_timeout, listen).build(planned.steps(todo))
+            _note_failures(journal, session, planned, todo, failures)
+            Measurer(planned, store, journal, session, listen).measure()
+    finally:
+        journal.close()
+    return planned
+
+
+def _open(out: Path) -> Journal:
+    if out.suffix != ".nc":
+        raise CubeError(f"--out {out} must end in .nc; the journal is written beside it")
+    try:
+        out.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as problem:
+        raise CubeError(f"folder {out.parent} cannot be made ({os.strerror(problem.errno or 0).lower()})") from problem
+    return Journal(journal_path(out))
+
+
+def _unfinished(planned: Plan, journal: Journal, ended: set[str]) -> list[Cell]:
+    """Cells that still lack runs, the baseline with them."""
+    asked = planned.study.measure
+    enough = journal.enough(planned.host.fingerprint, asked.margin, asked.budget / asked.processes)
+    todo = [c for c in planned.possible if c.key not in ended and enough.get(c.key, 0) < asked.processes]
+    if todo and planned.baseline not in todo and planned.baseline.key not in ended:
+        return [planned.baseline, *todo]
+    return todo
+
+
+def _open_session(journal: Journal, planned: Plan) -> int:
+    started = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
+    environment = {
+        "python": platform.python_version(),
+        "kernel": platform.release(),
+        "packages": {name: version for name in PACKAGES if (version := fingerprint.package_version(name))},
+    }
+    seed = secrets.randbits(31)
+    return journal.open_session(started, planned.host.fingerprint, asdict(planned.host), environment, seed)
+
+
+def _note_failures(
+    journal: Journal, session: int, planned: Plan, todo: list[Cell], failures: Mapping[str, Failure]
+) -> None:
+    for cell in todo:
+        steps = cell.realisation.steps if cell.realisation else ()
+        failure = next((failures[step.key] for step in steps if step.key in failures), None)
+        if failure:
+            stack = cell.stack.as_dict()
+            journal.note_cell(session, planned.host.fingerprint, cell.key, stack, failure.status, failure.reason)
