@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import stats
+from scipy.special import ndtri, stdtrit
 
 CONFIDENCE = 0.95
 RESAMPLES = 400
@@ -78,15 +78,24 @@ def over_processes(processes: Sequence[Floats], lent: Spread, seed: int = 0) -> 
     else:
         between = float(np.var(medians)) * count
         variance = max(within, (between + weight * lent.variance) / freedom)
-    half = float(stats.t.ppf((1 + CONFIDENCE) / 2, freedom)) * math.sqrt(variance / count)
+    half = _critical(freedom) * math.sqrt(variance / count)
     centre = float(medians.mean())
     return Interval(centre, centre - half, centre + half)
 
 
+def _critical(freedom: float) -> float:
+    """Student's t for the confidence; the normal quantile for infinite degrees of freedom."""
+    level = (1 + CONFIDENCE) / 2
+    return float(ndtri(level) if math.isinf(freedom) else stdtrit(freedom, level))
+
+
 def wilson(right: int, total: int) -> Interval:
-    """A proportion with its Wilson score interval."""
-    found = stats.binomtest(right, total).proportion_ci(CONFIDENCE, method="wilson")
-    return Interval(right / total, float(found.low), float(found.high))
+    """A proportion with its Wilson (1927) score interval."""
+    z = _critical(math.inf)
+    p = right / total
+    centre = (p + z**2 / (2 * total)) / (1 + z**2 / total)
+    half = z / (1 + z**2 / total) * math.sqrt(p * (1 - p) / total + z**2 / (4 * total**2))
+    return Interval(p, max(0.0, centre - half), min(1.0, centre + half))
 
 
 def paired_difference(both: int, first: int, second: int, neither: int) -> Interval:

@@ -20,7 +20,7 @@ create table if not exists session (
     environment text not null, seed integer not null);
 create table if not exists cell (
     key text not null, host text not null, session integer not null references session,
-    stack text not null, status text not null, reason text not null, score text,
+    stack text not null, status text not null, reason text not null, record text,
     primary key (key, host));
 create table if not exists block (
     id integer primary key, session integer not null references session, host text not null,
@@ -34,12 +34,12 @@ create index if not exists run_of_cell on run (cell);
 
 @dataclass(frozen=True)
 class CellRow:
-    """A cell's status on a host; `score` holds predictions and agreement once it was scored."""
+    """A cell's status on a host; `record` holds the facts of its artifacts and its score once it was admitted."""
 
     key: str
     status: str
     reason: str
-    score: Mapping[str, Any] | None
+    record: Mapping[str, Any] | None
 
 
 @dataclass(frozen=True)
@@ -88,7 +88,9 @@ class Journal:
 
     # --- writing
 
-    def open_session(self, started: str, host: str, host_facts: Mapping[str, Any], environment: Mapping[str, Any], seed: int) -> int:
+    def open_session(
+        self, started: str, host: str, host_facts: Mapping[str, Any], environment: Mapping[str, Any], seed: int
+    ) -> int:
         """Note who measures where, with what."""
         with self._transaction() as connection:
             row = (started, host, json.dumps(host_facts), json.dumps(environment), seed)
@@ -97,15 +99,16 @@ class Journal:
             )
         return int(cursor.lastrowid or 0)
 
-    def note_cell(self, session: int, host: str, key: str, stack: Mapping[str, str], status: str, reason: str = "", score: Mapping[str, Any] | None = None) -> None:
-        """Set a cell's status; a score that is there stays unless a new one is given."""
-        row = (key, host, session, json.dumps(stack), status, reason, json.dumps(score) if score else None)
+    def note_cell(self, session: int, host: str, stack: Mapping[str, str], row: CellRow) -> None:
+        """Set a cell's status; a record that is there stays unless a new one is given."""
+        record = json.dumps(row.record) if row.record else None
+        values = (row.key, host, session, json.dumps(stack), row.status, row.reason, record)
         with self._transaction() as connection:
             connection.execute(
-                "insert into cell (key, host, session, stack, status, reason, score) values (?, ?, ?, ?, ?, ?, ?)"
+                "insert into cell (key, host, session, stack, status, reason, record) values (?, ?, ?, ?, ?, ?, ?)"
                 " on conflict (key, host) do update set session = excluded.session, status = excluded.status,"
-                " reason = excluded.reason, score = coalesce(excluded.score, score)",
-                row,
+                " reason = excluded.reason, record = coalesce(excluded.record, record)",
+                values,
             )
 
     def forget_failures(self, host: str, keys: Sequence[str]) -> None:
@@ -139,8 +142,8 @@ class Journal:
 
     def cells(self, host: str) -> dict[str, CellRow]:
         """Every cell that has a status on a host, by key."""
-        rows = self._connection.execute("select key, status, reason, score from cell where host = ?", (host,))
-        return {key: CellRow(key, status, reason, json.loads(s) if s else None) for key, status, reason, s in rows}
+        rows = self._connection.execute("select key, status, reason, record from cell where host = ?", (host,))
+        return {key: CellRow(key, status, reason, json.loads(r) if r else None) for key, status, reason, r in rows}
 
     def enough(self, host: str, margin: float, budget: float) -> dict[str, int]:
         """For each cell, how many of its runs on a host meet this margin or have had this budget."""

@@ -36,11 +36,11 @@ class Measurer:
         self._limits = Limits(asked.margin, asked.budget / asked.processes)
         self._deaths: Counter[str] = Counter()
         self._paces: dict[str, Pace] = {}
-        self._facts: dict[str, Mapping[str, Any]] = {}
+        self._loaded: dict[str, Mapping[str, Any]] = {}
 
     def measure(self) -> None:
         """Measure until no cell lacks runs; another process that measures the same study shares the work."""
-        self._total = len(self._lacking(self._plan.possible))
+        self._total = self._runs_lacking()
         self._started = time.monotonic()
         while self._lacking(self._plan.possible):
             self._tell("waiting for the host's measuring lock")
@@ -55,6 +55,11 @@ class Measurer:
         ended = {key for key, row in self._journal.cells(self._host).items() if row.status != "ok"}
         wanted = self._plan.study.measure.processes
         return [cell for cell in cells if cell.key not in ended and enough.get(cell.key, 0) < wanted]
+
+    def _runs_lacking(self) -> int:
+        enough = self._journal.enough(self._host, self._limits.margin, self._limits.budget)
+        wanted = self._plan.study.measure.processes
+        return sum(wanted - enough.get(cell.key, 0) for cell in self._lacking(self._plan.possible))
 
     def _block(self, cells: Sequence[Cell]) -> None:
         """Measure some cells beside the baseline in as many sets of fresh processes as they lack runs."""
@@ -96,13 +101,14 @@ class Measurer:
         """A proven session, or None with the reason noted."""
         images = self._plan.study.measure.images
         try:
-            admitted = proving.admit(cell, self._store, self._plan.host, row.score if row else None, images)
+            score = row.record["score"] if row and row.record else None
+            admitted = proving.admit(cell, self._store, self._plan.host, score, images)
         except BuildFailed as problem:
             self._note_failure(cell, problem, "loading")
             return None
-        self._facts[cell.key] = admitted.facts
+        self._loaded[cell.key] = admitted.loaded
         if row is None or admitted.status != "ok":
-            self._note_cell(cell, admitted.status, admitted.reason, admitted.score)
+            self._note_cell(cell, CellRow(cell.key, admitted.status, admitted.reason, admitted.record))
         return admitted.session
 
     def _run(self, members: Mapping[str, Member], cells: Sequence[Cell], process: int, seed: int) -> None:
@@ -129,7 +135,7 @@ class Measurer:
             self._paces[key] = member.frozen or self._paces[key]
             session = opened[key]
             facts = {
-                **self._facts.get(key, {}),
+                **self._loaded.get(key, {}),
                 "clock": session.clock,
                 "peak_memory": session.peak_memory,
                 "pace": vars(self._paces[key]),
@@ -146,14 +152,12 @@ class Measurer:
         if isinstance(problem, Died) and self._deaths[cell.key] < TRIES:
             return  # perhaps somebody killed it: it is measured again
         status = "timeout" if isinstance(problem, TooSlow) else "failed"
-        self._note_cell(cell, status, f"{doing}: {problem}", None)
+        self._note_cell(cell, CellRow(cell.key, status, f"{doing}: {problem}", None))
 
-    def _note_cell(self, cell: Cell, status: str, reason: str, score: Mapping[str, Any] | None) -> None:
-        self._journal.note_cell(
-            self._session, self._host, cell.key, cell.stack.as_dict(), status, reason, score
-        )
+    def _note_cell(self, cell: Cell, row: CellRow) -> None:
+        self._journal.note_cell(self._session, self._host, cell.stack.as_dict(), row)
 
     def _tell(self, what: str) -> None:
-        done = self._total - len(self._lacking(self._plan.possible)) if self._total else 0
+        done = self._total - self._runs_lacking()
         left = time_left(time.monotonic() - self._started, done, self._total)
         self._listen(Progress("measure", done, self._total, what, left))

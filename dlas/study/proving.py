@@ -19,13 +19,16 @@ SCORE_TIMEOUT = 1800.0  # s
 
 @dataclass(frozen=True)
 class Admission:
-    """An opened session, or why the cell may not be timed; `score` is new or the one that was there."""
+    """An opened session, or why the cell may not be timed.
+
+    `record` are the facts of the cell's artifacts and its score; `loaded` is what this child said of itself.
+    """
 
     session: Session | None
     status: str
     reason: str
-    score: Mapping[str, Any] | None
-    facts: Mapping[str, Any]
+    record: Mapping[str, Any]
+    loaded: Mapping[str, Any]
 
 
 def subject(cell: Cell, store: Store, host: Host) -> Subject:
@@ -49,7 +52,7 @@ def _artifact(store: Store, step: Step) -> Artifact:
     return artifact
 
 
-def admit(cell: Cell, store: Store, host: Host, score: Mapping[str, Any] | None, images: int) -> Admission:
+def admit(cell: Cell, store: Store, host: Host, score: Message | None, images: int) -> Admission:
     """Open a cell's child, judge its evidence, score it unless it was; raises BuildFailed if the child fails."""
     realisation = cell.realisation
     assert realisation is not None
@@ -58,7 +61,6 @@ def admit(cell: Cell, store: Store, host: Host, score: Mapping[str, Any] | None,
     try:
         loaded = session.load()
         proven = _judge(loaded, network, session.subject.command.threads)
-        facts = {**loaded, "precision": proven.precision, "primitive_share": proven.primitive_share}
         status, reason = proven.status, proven.reason
         if status == "ok":
             score = score or session.score(images, SCORE_TIMEOUT)
@@ -69,7 +71,27 @@ def admit(cell: Cell, store: Store, host: Host, score: Mapping[str, Any] | None,
         raise
     if status != "ok":
         session.close()
-    return Admission(session if status == "ok" else None, status, reason, score, facts)
+    record = {**artifact_facts(cell, store), "score": score, "compute_precision": proven.precision}
+    record["primitive_share"] = proven.primitive_share
+    return Admission(session if status == "ok" else None, status, reason, record, loaded)
+
+
+def artifact_facts(cell: Cell, store: Store) -> dict[str, Any]:
+    """What the cell's artifacts tell of size and of the cost of making them."""
+    realisation = cell.realisation
+    assert realisation is not None
+    networks = [_artifact(store, step) for step in realisation.networks]
+    executable = _artifact(store, realisation.executable)
+    facts = networks[-1].facts
+    return {
+        **{key: facts[key] for key in ("parameters", "nonzeros", "macs", "precision", "trained")},
+        "network_accuracy": facts["accuracy"]["test"] if facts["accuracy"] else None,
+        "operators": len(facts["operators"]),
+        "size": executable.size,
+        "weights_size": executable.facts["weights_size"],
+        "train_time": sum(network.seconds for network in networks),
+        "build_time": executable.seconds,
+    }
 
 
 def _judge(loaded: Message, network: Artifact, threads: int) -> Proof:

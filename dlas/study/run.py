@@ -12,7 +12,7 @@ from dlas import fingerprint, host
 from dlas.artifacts import Store
 from dlas.errors import CubeError
 from dlas.study.building import Builder, Failure
-from dlas.study.journal import Journal
+from dlas.study.journal import CellRow, Journal
 from dlas.study.measuring import Measurer
 from dlas.study.plan import Cell, Plan, journal_path, plan
 from dlas.study.progress import Listen
@@ -80,5 +80,5 @@ def _note_failures(
         steps = cell.realisation.steps if cell.realisation else ()
         failure = next((failures[step.key] for step in steps if step.key in failures), None)
         if failure:
-            stack = cell.stack.as_dict()
-            journal.note_cell(session, planned.host.fingerprint, cell.key, stack, failure.status, failure.reason)
+            row = CellRow(cell.key, failure.status, failure.reason, None)
+            journal.note_cell(session, planned.host.fingerprint, cell.stack.as_dict(), row)

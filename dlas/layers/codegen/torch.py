@@ -15,7 +15,7 @@ from dlas.layers.codegen import Evidence, Kernel
 from dlas.network import Logits
 
 _KINDS = {
-    **dict.fromkeys(("aten::mkldnn_convolution", "aten::_slow_conv2d_forward", "aten::thnn_conv2d"), "convolution"),
+    **dict.fromkeys(("aten::mkldnn_convolution", "aten::_slow_conv2d_forward", "aten::_conv_depthwise2d"), "convolution"),
     **dict.fromkeys(("aten::addmm", "aten::mm", "mkl::_mkl_linear", "mkldnn::_linear_pointwise"), "linear"),
 }
 

@@ -1,0 +1,71 @@
+"""What `import dlas` and the command line both call: run a study, get its cube."""
+
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from dlas import host
+from dlas.artifacts import Store
+from dlas.errors import StudyError
+from dlas.stack import Stack
+from dlas.study import spec
+from dlas.study.progress import Listen, nobody
+from dlas.study.run import run
+from dlas.study.spec import Measure, Study
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+STORE = "DLAS_STORE"
+
+
+def store() -> Store:
+    """The store that `DLAS_STORE` names, else the one in the user's cache folder."""
+    cache = Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser()
+    return Store(Path(os.environ.get(STORE) or cache / "dlas").expanduser().resolve())
+
+
+def run_study(
+    study: Study, out: Path, jobs: int | None = None, listen: Listen = nobody, retry: bool = False
+) -> "xr.Dataset":
+    """Build and measure what a study lacks, write its cube to `out`, give the cube back."""
+    planned = run(study, store(), out, jobs or host.probe().usable_threads, listen, retry)
+    from dlas import accessor, cube  # noqa: F401 - xarray is slow to import, and needed only from here on
+
+    found = cube.from_journal(planned, out)
+    cube.save(found, out)
+    return found
+
+
+def perturb(
+    baseline: Stack | None = None,
+    *,
+    out: str | Path = "cube.nc",
+    margin: str = "2%",
+    budget: str = "3s",
+    jobs: int | None = None,
+    data: Mapping[str, str | Path] | None = None,
+    **vary: Sequence[str],
+) -> "xr.Dataset":
+    """Vary one or more layers of a stack, all combinations, and measure.
+
+    >>> cube = perturb(Stack(model="resnet8"), compression=["none", "int8"], codegen=["openvino", "onnxruntime"])
+
+    Each varied layer is a list of options; an empty one stands for those that the layer suggests. `data` says
+    where named data lie. Raises DlasError for what cannot be.
+    """
+    if not vary:
+        raise StudyError("nothing varies; name a layer, as in compression=[\"none\", \"int8\"]")
+    places = {name: Path(path).expanduser().resolve() for name, path in (data or {}).items()}
+    measure = Measure(margin=spec.share(margin), budget=spec.seconds(budget))
+    departed = (baseline or Stack()).as_dict()
+    study = spec.compose(Path(out).stem, departed, vary, measure, places)
+    return run_study(study, Path(out), jobs)
+
+
+def open_cube(path: str | Path) -> "xr.Dataset":
+    """The cube in a NetCDF file."""
+    from dlas import accessor, cube  # noqa: F401 - registers `cube.dlas`
+
+    return cube.open_cube(path)

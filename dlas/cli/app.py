@@ -1,0 +1,149 @@
+"""The commands of `dlas`."""
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from dlas.errors import DlasError
+
+app = typer.Typer(
+    name="dlas",
+    help="Perturb the layers of a deep-learning acceleration stack; measure accuracy, latency and size.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+)
+stores = typer.Typer(help="The store of artifacts: list, verify, prune.", no_args_is_help=True)
+app.add_typer(stores, name="store")
+
+Texts = list[str]
+Layer = Annotated[
+    Texts, typer.Option(help="Vary a layer: LAYER, or \"LAYER=OPTION OPTION …\". Repeat for more layers.", show_default=False)
+]
+Set = Annotated[Texts, typer.Option("--set", help="Change the baseline: LAYER=OPTION.", show_default=False)]
+Data = Annotated[Texts, typer.Option(help="Say where data lie: NAME=PATH.", show_default=False)]
+Out = Annotated[Path, typer.Option(help="The cube to write; its journal lies beside it.")]
+Jobs = Annotated[int, typer.Option(min=0, help="Builds at a time; 0 means one a core.")]
+Retry = Annotated[bool, typer.Option("--retry", help="Try failed cells again.")]
+Quiet = Annotated[bool, typer.Option("--quiet", help="Print the result only.")]
+StudyFile = Annotated[Path, typer.Argument(metavar="STUDY.toml", help="The study.")]
+CubeFile = Annotated[Path, typer.Argument(metavar="CUBE.nc", help="The cube.")]
+Margin = Annotated[str, typer.Option(help="Half-interval of the latency ratio at which a cell has had enough.")]
+Budget = Annotated[str, typer.Option(help="Time for measuring one cell.")]
+
+
+@app.callback(invoke_without_command=True)
+def _global(version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False) -> None:
+    if version:
+        from dlas.fingerprint import package_version
+
+        typer.echo(f"dlas {package_version('dlas')}")
+        raise typer.Exit
+
+
+@app.command()
+def perturb(
+    layer: Layer,
+    set_: Set = [],  # noqa: B006 - typer copies it
+    data: Data = [],  # noqa: B006
+    out: Out = Path("cube.nc"),
+    margin: Margin = "2%",
+    budget: Budget = "3s",
+    jobs: Jobs = 0,
+    retry: Retry = False,
+    quiet: Quiet = False,
+) -> None:
+    """Vary layers of the baseline stack, all combinations, and show what happens."""
+    from dlas.cli import study
+
+    study.perturb(layer, set_, data, out, margin, budget, jobs, retry, quiet)
+
+
+@app.command()
+def run(
+    study_file: StudyFile,
+    data: Data = [],  # noqa: B006
+    out: Annotated[Path | None, typer.Option(help="The cube to write; by default beside the study.")] = None,
+    jobs: Jobs = 0,
+    retry: Retry = False,
+    quiet: Quiet = False,
+) -> None:
+    """Run a study; what was done before is not done again."""
+    from dlas.cli import study
+
+    study.run(study_file, data, out, jobs, retry, quiet)
+
+
+@app.command()
+def plan(
+    study_file: StudyFile,
+    data: Data = [],  # noqa: B006
+    out: Annotated[Path | None, typer.Option(help="The cube that the study would write.")] = None,
+    why: Annotated[bool, typer.Option("--why", help="Say why each step must be done.")] = False,
+) -> None:
+    """Show a study's cells, what would be built and measured, and how long it would take."""
+    from dlas.cli import plan as planning
+
+    planning.show(study_file, data, out, why)
+
+
+@app.command()
+def layers(layer: Annotated[str, typer.Argument(help="One layer.")] = "") -> None:
+    """List the layers' options, their parameters, and what they need."""
+    from dlas.cli import layers as listing
+
+    listing.show(layer)
+
+
+@app.command()
+def show(
+    cube: CubeFile,
+    select: Annotated[Texts, typer.Option(help="Keep only LAYER=OPTION. Repeat for more.", show_default=False)] = [],  # noqa: B006
+    sort: Annotated[str, typer.Option(help="latency, accuracy, size or speed-up.")] = "",
+    format_: Annotated[str, typer.Option("--format", help="table, csv, json or markdown.")] = "table",
+) -> None:
+    """Show a cube as a table."""
+    from dlas.cli import show as showing
+
+    showing.show(cube, select, sort, format_)
+
+
+@stores.command("list")
+def store_list() -> None:
+    """List the artifacts: layer, option, size, age."""
+    from dlas.cli import store
+
+    store.listing()
+
+
+@stores.command("verify")
+def store_verify() -> None:
+    """Check every file of every artifact against its hash."""
+    from dlas.cli import store
+
+    store.verify()
+
+
+@stores.command("prune")
+def store_prune(
+    damaged: Annotated[bool, typer.Option("--damaged", help="Remove damaged artifacts.")] = False,
+    unused_for: Annotated[float, typer.Option(help="Remove artifacts that nothing used for so many days.")] = 0,
+) -> None:
+    """Remove unfinished work; with an option also artifacts, which are built again when they are needed."""
+    from dlas.cli import store
+
+    store.prune(damaged, unused_for)
+
+
+def main() -> None:
+    """Run the command line: one sentence and exit code 2 for what the user can mend, 130 for Ctrl-C."""
+    try:
+        app(standalone_mode=True)
+    except DlasError as problem:
+        typer.echo(f"dlas: {problem}", err=True)
+        sys.exit(2)
+    except KeyboardInterrupt:
+        typer.echo("dlas: interrupted; the same command goes on from here", err=True)
+        sys.exit(130)

@@ -1,0 +1,47 @@
+"""Reading `layer=option` and `name=path` arguments."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from dlas.errors import OptionError
+from dlas.option import LAYERS
+from dlas.registry import catalogue
+
+
+def settings(texts: Sequence[str], flag: str) -> dict[str, str]:
+    """Layer → option of `LAYER=OPTION` arguments; raises OptionError for what is none."""
+    found: dict[str, str] = {}
+    for text in texts:
+        layer, equals, option = text.partition("=")
+        if layer not in LAYERS:
+            catalogue(layer)
+        if not equals or not option:
+            raise OptionError(f"{flag} {text}: write {flag} {layer}=OPTION; `dlas layers {layer}` lists the options")
+        if layer in found:
+            raise OptionError(f"{flag} names {layer} twice; name it once")
+        found[layer] = option
+    return found
+
+
+def varied(texts: Sequence[str]) -> dict[str, list[str]]:
+    """Layer → options of `LAYER` or `LAYER=OPTION OPTION …` arguments."""
+    found: dict[str, list[str]] = {}
+    for text in texts:
+        layer, _, options = text.partition("=")
+        if layer not in LAYERS:
+            catalogue(layer)
+        if layer in found:
+            raise OptionError(f"--layer names {layer} twice; put its options into one: --layer \"{layer}=A B\"")
+        found[layer] = options.split()
+    return found
+
+
+def places(texts: Sequence[str]) -> dict[str, Path]:
+    """Name → path of `NAME=PATH` arguments."""
+    found: dict[str, Path] = {}
+    for text in texts:
+        name, equals, path = text.partition("=")
+        if not equals or not name or not path:
+            raise OptionError(f"--data {text}: write --data NAME=PATH")
+        found[name] = Path(path).expanduser().resolve()
+    return found

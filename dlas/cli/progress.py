@@ -1,0 +1,58 @@
+"""What is being done and the time left: one live line on a terminal, plain lines elsewhere."""
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from rich.console import Console
+from rich.status import Status
+
+from dlas.study.progress import Listen, Progress, nobody
+
+_VERBS = {"build": "building", "measure": "measuring"}
+
+
+@contextmanager
+def shown(quiet: bool) -> Iterator[Listen]:
+    """A listener that shows progress on standard error."""
+    console = Console(stderr=True)
+    if quiet:
+        yield nobody
+    elif console.is_terminal:
+        with console.status("planning") as status:
+            yield lambda progress: _live(status, progress)
+    else:
+        yield _Lines().tell
+
+
+def _live(status: Status, progress: Progress) -> None:
+    status.update(sentence(progress))
+
+
+class _Lines:
+    """Prints a line when something new begins, not for every step of it."""
+
+    def __init__(self) -> None:
+        self._last = ("", "")
+
+    def tell(self, progress: Progress) -> None:
+        """Print unless only a number moved since the last line."""
+        subject = (progress.phase, progress.what.partition(":")[0].partition(",")[0])
+        if subject != self._last:
+            self._last = subject
+            print(sentence(progress), file=sys.stderr, flush=True)
+
+
+def sentence(progress: Progress) -> str:
+    """`building 3/9, about 40 s left: compression int8`."""
+    left = f", about {duration(progress.left)} left" if progress.left is not None else ""
+    return f"{_VERBS[progress.phase]} {progress.done}/{progress.total}{left}: {progress.what}"
+
+
+def duration(seconds: float) -> str:
+    """Seconds as a person says them."""
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    if seconds < 5400:
+        return f"{seconds / 60:.0f} min"
+    return f"{seconds / 3600:.1f} h"

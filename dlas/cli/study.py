@@ -1,0 +1,47 @@
+"""`dlas perturb` and `dlas run`."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from dlas import api
+from dlas.cli import arguments, progress
+from dlas.study import spec
+from dlas.study.spec import Study
+
+
+def perturb(
+    layers: Sequence[str],
+    settings: Sequence[str],
+    data: Sequence[str],
+    out: Path,
+    margin: str,
+    budget: str,
+    jobs: int,
+    retry: bool,
+    quiet: bool,
+) -> None:
+    """Compose a study from arguments and run it."""
+    measure = spec.Measure(margin=spec.share(margin), budget=spec.seconds(budget))
+    changes = arguments.settings(settings, "--set")
+    study = spec.compose(out.stem, changes, arguments.varied(layers), measure, arguments.places(data))
+    _run(study, out, jobs, retry, quiet)
+
+
+def run(file: Path, data: Sequence[str], out: Path | None, jobs: int, retry: bool, quiet: bool) -> None:
+    """Read a study and run it."""
+    study = spec.read(file, arguments.places(data))
+    _run(study, out or cube_beside(file), jobs, retry, quiet)
+
+
+def cube_beside(file: Path) -> Path:
+    """Where the cube of a study file lies unless `--out` says otherwise."""
+    return file.with_suffix(".nc")
+
+
+def _run(study: Study, out: Path, jobs: int, retry: bool, quiet: bool) -> None:
+    with progress.shown(quiet) as listen:
+        cube = api.run_study(study, out, jobs or None, listen, retry)
+    from dlas.cli import show
+
+    show.print_table(cube)
+    print(f"\ncube     {out}\nin Python  import dlas; cube = dlas.open_cube({str(out)!r})")

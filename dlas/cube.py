@@ -1,0 +1,186 @@
+"""The cube: what a study found, as an xarray Dataset whose six dimensions are the six layers."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from dlas import registry
+from dlas.errors import CubeError
+from dlas.option import LAYERS, name_of, parameters
+from dlas.stack import Stack
+from dlas.study.journal import Journal
+from dlas.study.plan import Plan, journal_path
+from dlas.study.results import Values, hosts, results
+
+FORMAT = "dlas cube 1"
+LARGEST = 10**7  # positions; beyond, the tidy table is offered instead
+
+# Variable → (unit, long name). Variables without a unit are texts.
+NUMBERS: Mapping[str, tuple[str, str]] = {
+    "latency": ("s", "one inference of the batch"),
+    "latency_low": ("s", "latency, lower end of the 95 % interval"),
+    "latency_high": ("s", "latency, upper end of the 95 % interval"),
+    "latency_p90": ("s", "90th percentile of wall time"),
+    "latency_p99": ("s", "99th percentile of wall time"),
+    "cpu_time": ("s", "median CPU time of one inference"),
+    "relative_latency": ("1", "latency over the baseline's, paired"),
+    "relative_latency_low": ("1", "relative latency, lower end of the 95 % interval"),
+    "relative_latency_high": ("1", "relative latency, upper end of the 95 % interval"),
+    "throughput": ("1/s", "images a second"),
+    "cold_start": ("s", "load and first inference in a fresh process"),
+    "accuracy": ("1", "top-1 accuracy of the executable on the scored test images"),
+    "accuracy_low": ("1", "accuracy, lower end of the Wilson 95 % interval"),
+    "accuracy_high": ("1", "accuracy, upper end of the Wilson 95 % interval"),
+    "accuracy_change": ("1", "accuracy minus the baseline's, paired"),
+    "accuracy_change_low": ("1", "accuracy change, lower end of Newcombe's 95 % interval"),
+    "accuracy_change_high": ("1", "accuracy change, upper end of Newcombe's 95 % interval"),
+    "network_accuracy": ("1", "top-1 accuracy of the network on the whole test set"),
+    "agreement": ("1", "share of images with the reference's top-1 class"),
+    "max_abs_error": ("1", "largest difference of a logit from the reference's"),
+    "primitive_share": ("1", "share of multiply-adds that ran as the label says"),
+    "size": ("byte", "the executable on disk"),
+    "weights_size": ("byte", "weights as the executable stores them"),
+    "peak_memory": ("byte", "resident set beyond an empty child"),
+    "parameters": ("1", "parameters of the network"),
+    "nonzeros": ("1", "parameters that are not zero"),
+    "macs": ("1", "multiply-adds of one image"),
+    "train_time": ("s", "training and compressing"),
+    "build_time": ("s", "compiling"),
+    "processes": ("1", "fresh processes that were measured"),
+}
+TEXTS = ("status", "reason", "remark", "clock", "compute_precision", "isa_used", "stopped_by")
+
+
+def from_journal(plan: Plan, out: Path) -> xr.Dataset:
+    """The cube of a plan, from the journal beside `out`."""
+    journal = Journal(journal_path(out))
+    try:
+        return build(plan, results(plan, journal), journal.sessions())
+    finally:
+        journal.close()
+
+
+def build(plan: Plan, found: Mapping[str, Values], sessions: Sequence[Mapping[str, Any]]) -> xr.Dataset:
+    """Scatter the cells' values over the six layers."""
+    axes = {layer: list(dict.fromkeys(getattr(cell.stack, layer) for cell in plan.cells)) for layer in LAYERS}
+    shape = tuple(len(options) for options in axes.values())
+    if np.prod(shape, dtype=float) > LARGEST:
+        raise CubeError(f"the cube would have {np.prod(shape, dtype=float):.0f} positions; split the study into smaller ones")
+    places = {layer: {text: i for i, text in enumerate(options)} for layer, options in axes.items()}
+    numbers = {name: np.full(shape, np.nan) for name in NUMBERS}
+    texts = {name: np.full(shape, "unplanned" if name == "status" else "", dtype=object) for name in TEXTS}
+    for cell in plan.cells:
+        place = tuple(places[layer][getattr(cell.stack, layer)] for layer in LAYERS)
+        for name, value in found[cell.label].items():
+            if name in texts:
+                texts[name][place] = value
+            elif value is not None:
+                numbers[name][place] = value
+    cube = xr.Dataset(
+        {name: (LAYERS, array) for name, array in {**numbers, **texts}.items()},
+        coords={**axes, **_parsed(axes, plan)},
+        attrs=_attributes(plan, sessions),
+    )
+    for name, (unit, long_name) in NUMBERS.items():
+        cube[name].attrs = {"units": unit, "long_name": long_name}
+    return cube
+
+
+def _parsed(axes: Mapping[str, Sequence[str]], plan: Plan) -> dict[str, tuple[str, list[Any]]]:
+    """Parameters of the options as extra coordinates."""
+    levels = [_level(text) for text in axes["compression"]]
+    techniques = ["+".join(name_of(o) for o in registry.parse("compression", t)) for t in axes["compression"]]
+    hardware = [registry.parse("hardware", text)[0] for text in axes["hardware"]]
+    return {
+        "technique": ("compression", techniques),
+        "level": ("compression", levels),
+        "threads": ("hardware", [getattr(option, "threads", 0) for option in hardware]),
+        "batch": ("hardware", [getattr(option, "batch", 1) for option in hardware]),
+        "host": ("hardware", [plan.host.cpu for _ in hardware]),
+    }
+
+
+def _level(chain: str) -> float:
+    """The positional number of a chain's first step, as 0.9 of `weight-prune@0.9`; NaN where there is none."""
+    step = registry.parse("compression", chain)[0]
+    declared = parameters(type(step)).items()
+    values = [getattr(step, key) for key, (kind, p, _) in declared if p.positional and kind in (int, float)]
+    return float(values[0]) if values else float("nan")
+
+
+def _attributes(plan: Plan, sessions: Sequence[Mapping[str, Any]]) -> dict[str, str]:
+    study = plan.study
+    spec = {
+        "name": study.name,
+        "baseline": study.baseline.as_dict(),
+        "parts": [{**asdict(part), "vary": dict(part.vary)} for part in study.parts],
+        "measure": asdict(study.measure),
+    }
+    own = [s for s in sessions if s["host"] == plan.host.fingerprint]
+    return {
+        "format": FORMAT,
+        "title": study.name,
+        "baseline": json.dumps(study.baseline.as_dict()),
+        "spec": json.dumps(spec),
+        "host": json.dumps(asdict(plan.host)),
+        "host_fingerprint": plan.host.fingerprint,
+        "environment": json.dumps(own[-1]["environment"] if own else {}),
+        "measured": json.dumps(sorted({s["started"][:10] for s in own})),
+        "other_hosts": json.dumps(hosts(sessions, plan.host)),
+    }
+
+
+def save(cube: xr.Dataset, path: Path) -> None:
+    """Write NetCDF; the file is replaced in one step."""
+    partial = path.with_suffix(".nc.partial")
+    encoding = {name: {"zlib": True} for name in NUMBERS}
+    try:
+        cube.to_netcdf(partial, engine="h5netcdf", encoding=encoding)
+        partial.rename(path)
+    except OSError as problem:
+        raise CubeError(f"cube {path} cannot be written ({problem}); choose another --out") from problem
+
+
+def open_cube(path: Path | str) -> xr.Dataset:
+    """The cube in a NetCDF file; raises CubeError for what is no cube."""
+    try:
+        cube = xr.load_dataset(path, engine="h5netcdf")
+    except FileNotFoundError:
+        raise CubeError(f"cube {path} does not exist; `dlas perturb` and `dlas run` make one") from None
+    except (OSError, ValueError, KeyError) as problem:
+        raise CubeError(f"{path} is no cube of dlas; name the .nc file that `dlas run` wrote") from problem
+    if cube.attrs.get("format") != FORMAT:
+        raise CubeError(f"{path} is no cube of this version of dlas ({FORMAT}); make it again from its journal")
+    return cube
+
+
+def baseline_of(cube: xr.Dataset) -> Stack:
+    """The stack that a cube departs from."""
+    return Stack(**json.loads(cube.attrs["baseline"]))
+
+
+def select(cube: xr.Dataset, **chosen: Any) -> xr.Dataset:
+    """A part of the cube by options or by parsed coordinates, all six dimensions kept; raises CubeError."""
+    for name, wanted in chosen.items():
+        if name not in cube.coords:
+            raise CubeError(f"the cube has no coordinate {name!r}; it has {', '.join(map(str, cube.coords))}")
+        values = wanted if isinstance(wanted, (list, tuple)) else [wanted]
+        (dimension,) = cube[name].dims
+        known = cube[name].values.tolist()
+        missing = [value for value in values if value not in known]
+        if missing:
+            raise CubeError(f"{name}={missing[0]} is not in the cube; it has {', '.join(map(str, dict.fromkeys(known)))}")
+        cube = cube.isel({dimension: [i for i, value in enumerate(known) if value in values]})
+    return cube
+
+
+def frame(cube: xr.Dataset) -> Any:
+    """The tidy table of the existing cells (a pandas DataFrame): six columns of options, then the variables."""
+    table = cube.to_dataframe().reset_index()
+    table = table[table["status"] != "unplanned"].reset_index(drop=True)
+    return table[[*LAYERS, *(name for name in table.columns if name not in LAYERS)]]

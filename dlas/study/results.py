@@ -1,0 +1,163 @@
+"""From a journal to figures: every variable of every cell of a plan, recomputed from raw samples, nothing measured."""
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from dlas.host import Host
+from dlas.layers.hardware import Hardware
+from dlas.measure import proof
+from dlas.measure.samples import Floats, latency_logs, paired_logs
+from dlas.measure.statistics import Interval, Spread, over_processes, paired_difference, spread_between, wilson
+from dlas.study.journal import CellRow, Journal, RunRow
+from dlas.study.plan import Cell, Plan
+from dlas.study.remarks import remark
+
+Values = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class _Timed:
+    """The runs of one cell, and its log-ratios to the baseline of the same processes."""
+
+    runs: Sequence[RunRow]
+    paired: Sequence[Floats]
+    latencies: Sequence[Floats]
+    clock: str
+
+
+def results(plan: Plan, journal: Journal) -> dict[str, Values]:
+    """Variables of each planned cell by its label; what was not measured is left out."""
+    host = plan.host.fingerprint
+    rows = journal.cells(host)
+    timed = _timed(journal.runs(host), journal.baselines(host))
+    shown = [timed[cell.key] for cell in plan.possible if cell.key in timed]
+    lent = spread_between([t.paired for t in shown if t.paired]), spread_between([t.latencies for t in shown])
+    baseline = rows.get(plan.baseline.key)
+    values = {c.label: _values(c, rows.get(c.key), timed.get(c.key), lent, baseline) for c in plan.cells}
+    for cell in plan.possible:
+        row = rows.get(cell.key)
+        if cell.key in timed and row and row.record:
+            evidence = proof.revive(timed[cell.key].runs[-1].facts["evidence"])
+            values[cell.label]["remark"] = remark(row.record, evidence, _gain(cell, plan, values))
+    return values
+
+
+def _gain(cell: Cell, plan: Plan, values: Mapping[str, Values]) -> float | None:
+    """Latency over that of the same stack with the baseline's compression; None for that one itself."""
+    baseline = plan.study.baseline
+    plain = cell.stack.perturb(compression=baseline.compression).difference(baseline)
+    pair = [values.get(label, {}).get("relative_latency") for label in (cell.label, plain)]
+    return pair[0] / pair[1] if plain != cell.label and all(pair) else None  # type: ignore[operator]
+
+
+def _timed(runs: Sequence[RunRow], baselines: Mapping[int, str]) -> dict[str, _Timed]:
+    by_place = {(run.block, run.process, run.cell): run for run in runs}
+    grouped: defaultdict[str, list[RunRow]] = defaultdict(list)
+    for run in runs:
+        grouped[run.cell].append(run)
+    return {key: _of_cell(own, by_place, baselines) for key, own in grouped.items()}
+
+
+def _of_cell(
+    runs: Sequence[RunRow], by_place: Mapping[tuple[int, int, str], RunRow], baselines: Mapping[int, str]
+) -> _Timed:
+    paired = []
+    for run in runs:
+        other = by_place.get((run.block, run.process, baselines[run.block]))
+        if other is not None and other.cell != run.cell:
+            logs = paired_logs(run.samples, other.samples, run.facts["wall"] or other.facts["wall"])
+            paired += [logs] if len(logs) else []
+    latencies = [latency_logs(run.samples, run.facts["wall"]) for run in runs]
+    clocks = sorted({clock for _, clock in latencies})
+    return _Timed(runs, paired, [logs for logs, _ in latencies], " and ".join(clocks))
+
+
+def _values(
+    cell: Cell, row: CellRow | None, timed: _Timed | None, lent: tuple[Spread, Spread], baseline: CellRow | None
+) -> Values:
+    if cell.obstacle:
+        return {"status": "inapplicable", "reason": cell.obstacle}
+    if row is None:
+        return {"status": "missing", "reason": "not measured yet"}
+    values: Values = {"status": row.status, "reason": row.reason}
+    if row.record:
+        values |= _of_artifacts(row.record)
+        values |= _of_score(row.record, baseline)
+    if row.status == "ok" and timed is None:
+        return {**values, "status": "missing", "reason": "not measured yet"}
+    if row.status == "ok" and timed and row.record:
+        values |= _of_runs(timed, cell, lent)
+    return values
+
+
+def _of_artifacts(record: Mapping[str, Any]) -> Values:
+    names = ("parameters", "nonzeros", "macs", "size", "weights_size", "train_time", "build_time", "network_accuracy")
+    return {name: record[name] for name in (*names, "compute_precision", "primitive_share")}
+
+
+def _of_score(record: Mapping[str, Any], baseline: CellRow | None) -> Values:
+    score = record["score"]
+    if not score:
+        return {}
+    values: Values = {name: score[name] for name in ("agreement", "max_abs_error")}
+    if record["trained"]:
+        right = _right(score)
+        values |= _interval("accuracy", wilson(sum(right), len(right)))
+        if baseline and baseline.record and baseline.record["score"] and baseline.record["trained"]:
+            values |= _interval("accuracy_change", _change(score, baseline.record["score"]))
+    return values
+
+
+def _right(score: Mapping[str, Any]) -> list[bool]:
+    return [p == label for p, label in zip(score["predicted"], score["labels"], strict=True)]
+
+
+def _change(score: Mapping[str, Any], other: Mapping[str, Any]) -> Interval:
+    """Accuracy minus the baseline's, on the images that both classified."""
+    mine, theirs = (dict(zip(s["images"], _right(s), strict=True)) for s in (score, other))
+    pairs = [(mine[image], theirs[image]) for image in mine.keys() & theirs.keys()]
+    return paired_difference(
+        pairs.count((True, True)), pairs.count((True, False)), pairs.count((False, True)), pairs.count((False, False))
+    )
+
+
+def _of_runs(timed: _Timed, cell: Cell, lent: tuple[Spread, Spread]) -> Values:
+    walls = np.concatenate([run.samples.wall for run in timed.runs])
+    relative = over_processes(timed.paired, lent[0]).exp() if timed.paired else None
+    latency = over_processes(timed.latencies, lent[1]).exp()
+    hardware: Hardware
+    (hardware,) = cell.stack.options("hardware")  # type: ignore[assignment]
+    evidence = proof.revive(timed.runs[-1].facts["evidence"])
+    values = {
+        **_interval("latency", latency),
+        "latency_p90": float(np.quantile(walls, 0.9)),
+        "latency_p99": float(np.quantile(walls, 0.99)),
+        "cpu_time": float(np.median(np.concatenate([run.samples.cpu for run in timed.runs]))),
+        "clock": timed.clock,
+        "throughput": hardware.batch / latency.value,
+        "cold_start": float(np.median([run.facts["cold_start"] for run in timed.runs])),
+        "peak_memory": max(run.facts["peak_memory"] for run in timed.runs),
+        "isa_used": evidence.isa,
+        "processes": len(timed.runs),
+        "stopped_by": " and ".join(sorted({run.outcome for run in timed.runs})),
+    }
+    return values | (_interval("relative_latency", relative) if relative else _one(cell))
+
+
+def _one(cell: Cell) -> Values:
+    """The baseline is itself: its ratio is one, with nothing to estimate."""
+    return _interval("relative_latency", Interval(1.0, 1.0, 1.0)) if cell.label == "baseline" else {}
+
+
+def _interval(name: str, interval: Interval) -> Values:
+    return {name: interval.value, f"{name}_low": interval.low, f"{name}_high": interval.high}
+
+
+def hosts(sessions: Sequence[Mapping[str, Any]], host: Host) -> list[str]:
+    """CPU models of other hosts that measured into the same journal; their figures are not in the cube."""
+    others = {s["host"]: s["host_facts"]["cpu"] for s in sessions if s["host"] != host.fingerprint}
+    return sorted(others.values())

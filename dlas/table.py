@@ -1,0 +1,92 @@
+"""The table of a cube as people read it: numbers with intervals and units, never more digits than these allow."""
+
+import math
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import xarray as xr
+
+from dlas.cube import baseline_of, frame
+from dlas.option import LAYERS
+from dlas.stack import Stack
+
+HEADINGS = ("option", "accuracy %", "latency", "speed-up", "size", "status", "remark")
+_TIMES = ((1.0, "s"), (1e-3, "ms"), (1e-6, "µs"), (1e-9, "ns"))
+_BYTES = ((1e9, "GB"), (1e6, "MB"), (1e3, "kB"), (1.0, "B"))
+
+Row = Mapping[str, Any]
+SORTS: Mapping[str, Callable[[Row], float]] = {
+    "latency": lambda row: _last(row["latency"]),
+    "accuracy": lambda row: _last(-row["accuracy"]),
+    "size": lambda row: _last(row["size"]),
+    "speed-up": lambda row: _last(row["relative_latency"]),
+}
+
+
+def rows(cube: xr.Dataset, sort: str | None = None) -> list[dict[str, str]]:
+    """One row of texts a cell, the baseline first unless sorted by one of `SORTS`."""
+    baseline = baseline_of(cube)
+    cells = frame(cube).to_dict("records")
+    if sort:
+        cells.sort(key=SORTS[sort])
+    return [_row(cell, baseline) for cell in cells]
+
+
+def _row(cell: Row, baseline: Stack) -> dict[str, str]:
+    label = Stack(**{layer: cell[layer] for layer in LAYERS}).difference(baseline)
+    size = cell["size"]
+    texts = (
+        label,
+        with_interval(*(100 * cell[f"accuracy{end}"] for end in ("", "_low", "_high"))),
+        quantity(*(cell[f"latency{end}"] for end in ("", "_low", "_high")), units=_TIMES),
+        "1" if label == "baseline" else _speed_up(cell),
+        quantity(size, size, size, units=_BYTES),
+        cell["status"],
+        cell["remark"] or cell["reason"],
+    )
+    return dict(zip(HEADINGS, texts, strict=True))
+
+
+def _speed_up(cell: Row) -> str:
+    low, high = cell["relative_latency_low"], cell["relative_latency_high"]
+    if math.isnan(cell["relative_latency"]):
+        return ""
+    return with_interval(1 / cell["relative_latency"], 1 / high, 1 / low) + "×"
+
+
+def with_interval(value: float, low: float, high: float) -> str:
+    """`98.9 [97.7, 99.5]`, with the decimals that the interval allows; empty for NaN."""
+    if math.isnan(value):
+        return ""
+    decimals = decimals_for((high - low) / 2)
+    return f"{value:.{decimals}f} [{low:.{decimals}f}, {high:.{decimals}f}]"
+
+
+def decimals_for(half: float) -> int:
+    """Decimals for a half-interval: two of its digits if the first is 1 or 2, else one (rounding as in the PDG review)."""
+    if not half > 0 or not math.isfinite(half):
+        return 2
+    exponent = math.floor(math.log10(half))
+    digits = 2 if half / 10**exponent < 3 else 1
+    return min(9, max(0, digits - 1 - exponent))
+
+
+def quantity(value: float, low: float, high: float, units: tuple[tuple[float, str], ...]) -> str:
+    """A quantity with its interval in the unit that suits its size; empty for NaN."""
+    if math.isnan(value):
+        return ""
+    scale, unit = next(((s, u) for s, u in units if abs(value) >= s), units[-1])
+    if low == high:
+        return f"{value / scale:.3g} {unit}"
+    return f"{with_interval(value / scale, low / scale, high / scale)} {unit}"
+
+
+def markdown(cube: xr.Dataset, sort: str | None = None) -> str:
+    """The table in GitHub's Markdown."""
+    lines = [HEADINGS, ["---"] * len(HEADINGS), *(list(row.values()) for row in rows(cube, sort))]
+    return "\n".join("| " + " | ".join(text.replace("|", "\\|") for text in line) + " |" for line in lines)
+
+
+def _last(value: float) -> float:
+    """Cells without the figure come last."""
+    return math.inf if math.isnan(value) else value
