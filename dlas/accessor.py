@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     import altair
 
 
-@xr.register_dataset_accessor("dlas")
+@xr.register_dataset_accessor("dlas")  # type: ignore[no-untyped-call]
 class Accessor:
     """Methods of a cube."""
 

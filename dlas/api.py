@@ -56,7 +56,7 @@ def perturb(
     where named data lie. Raises DlasError for what cannot be.
     """
     if not vary:
-        raise StudyError("nothing varies; name a layer, as in compression=[\"none\", \"int8\"]")
+        raise StudyError('nothing varies; name a layer, as in compression=["none", "int8"]')
     places = {name: Path(path).expanduser().resolve() for name, path in (data or {}).items()}
     measure = Measure(margin=spec.share(margin), budget=spec.seconds(budget))
     departed = (baseline or Stack()).as_dict()

@@ -17,6 +17,7 @@ from dlas.fingerprint import digest, file_digest
 
 MANIFEST = "manifest.json"
 Facts = Mapping[str, Any]
+_NOTHING = (0, 0)
 
 
 @dataclass(frozen=True)
@@ -33,9 +34,17 @@ class Artifact:
     def file(self, name: str) -> Path:
         """Path of one of its files, whose content is verified; raises StoreError if it was changed."""
         path = self.folder / name
-        if name not in self.files or _hash_of(path, *_stamp(path)) != self.files[name]:
+        if name not in self.files or not self._intact(name):
             raise StoreError(f"{path} is damaged or missing; `dlas store prune --damaged` removes it, then run again")
         return path
+
+    def damaged(self) -> list[str]:
+        """Names of its files that are missing or changed."""
+        return [name for name in self.files if not self._intact(name)]
+
+    def _intact(self, name: str) -> bool:
+        path = self.folder / name
+        return bool(_hash_of(path, _stamp(path)) == self.files[name])
 
     @property
     def size(self) -> int:
@@ -62,8 +71,11 @@ class Store:
         """The artifact of a key, or None while it is not built."""
         return read(self.root / "artifacts" / key)
 
-    def keys(self) -> list[str]:
-        """Keys of all complete artifacts."""
+    def artifacts(self) -> list[Artifact]:
+        """All complete artifacts, by key."""
+        return [artifact for key in self._keys() if (artifact := self.get(key))]
+
+    def _keys(self) -> list[str]:
         return sorted(path.parent.name for path in self.root.glob(f"artifacts/*/{MANIFEST}"))
 
     def build(self, recipe: Facts, make: Callable[[Path, Path], Facts]) -> Artifact:
@@ -97,13 +109,6 @@ class Store:
         built = self.get(key)
         assert built is not None
         return built
-
-    def damaged(self, key: str) -> list[str]:
-        """Names of the files of an artifact that are missing or changed."""
-        artifact = self.get(key)
-        if artifact is None:
-            return [MANIFEST]
-        return [name for name in artifact.files if not _intact(artifact, name)]
 
     def remove(self, key: str) -> None:
         """Forget an artifact; waits for a process that is building it."""
@@ -159,26 +164,18 @@ def read(folder: Path) -> Artifact | None:
     )
 
 
-def _intact(artifact: Artifact, name: str) -> bool:
-    try:
-        artifact.file(name)
-    except StoreError:
-        return False
-    return True
-
-
 def _stamp(path: Path) -> tuple[int, int]:
     try:
         status = path.stat()
     except OSError:
-        return (0, 0)
+        return _NOTHING
     return (status.st_mtime_ns, status.st_size)
 
 
 @lru_cache(maxsize=4096)
-def _hash_of(path: Path, mtime_ns: int, size: int) -> str:
-    """The content's hash, read once for each state of the file."""
-    return file_digest(path) if mtime_ns else ""
+def _hash_of(path: Path, stamp: tuple[int, int]) -> str:
+    """The content's hash, read once for each state of the file; empty where there is none."""
+    return file_digest(path) if stamp != _NOTHING else ""
 
 
 def _sync(folder: Path) -> None:

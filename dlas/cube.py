@@ -70,7 +70,9 @@ def build(plan: Plan, found: Mapping[str, Values], sessions: Sequence[Mapping[st
     axes = {layer: list(dict.fromkeys(getattr(cell.stack, layer) for cell in plan.cells)) for layer in LAYERS}
     shape = tuple(len(options) for options in axes.values())
     if np.prod(shape, dtype=float) > LARGEST:
-        raise CubeError(f"the cube would have {np.prod(shape, dtype=float):.0f} positions; split the study into smaller ones")
+        raise CubeError(
+            f"the cube would have {np.prod(shape, dtype=float):.0f} positions; split the study into smaller ones"
+        )
     places = {layer: {text: i for i, text in enumerate(options)} for layer, options in axes.items()}
     numbers = {name: np.full(shape, np.nan) for name in NUMBERS}
     texts = {name: np.full(shape, "unplanned" if name == "status" else "", dtype=object) for name in TEXTS}
@@ -174,7 +176,9 @@ def select(cube: xr.Dataset, **chosen: Any) -> xr.Dataset:
         known = cube[name].values.tolist()
         missing = [value for value in values if value not in known]
         if missing:
-            raise CubeError(f"{name}={missing[0]} is not in the cube; it has {', '.join(map(str, dict.fromkeys(known)))}")
+            raise CubeError(
+                f"{name}={missing[0]} is not in the cube; it has {', '.join(map(str, dict.fromkeys(known)))}"
+            )
         cube = cube.isel({dimension: [i for i, value in enumerate(known) if value in values]})
     return cube
 

@@ -1,4 +1,4 @@
-"""What data are on disk: images and labels of four splits in one safetensors file. How they get there is a dataset's."""
+"""What data are on disk: images and labels of four splits in one safetensors file; datasets put them there."""
 
 from collections.abc import Mapping
 from pathlib import Path

@@ -6,7 +6,7 @@ import importlib.util
 import json
 import pkgutil
 from collections.abc import Iterable, Mapping
-from functools import lru_cache
+from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -31,7 +31,7 @@ def file_digest(path: Path) -> str:
     return sha.hexdigest()
 
 
-@lru_cache(maxsize=None)
+@cache
 def content(path: Path) -> str:
     """Hash of a file, or of a folder's sorted names and contents; raises DataError if there is none."""
     if path.is_file():
@@ -42,7 +42,7 @@ def content(path: Path) -> str:
     raise DataError(f"{path} does not exist; name a file or a folder that does")
 
 
-@lru_cache(maxsize=None)
+@cache
 def code_version(module: str) -> str:
     """Hash of the code that implements an option, without comments, layout and docstrings.
 
@@ -82,7 +82,7 @@ def _imports(module: str) -> Iterable[str]:
             yield from (inner for alias in node.names if _is_module(inner := f"{node.module}.{alias.name}"))
 
 
-@lru_cache(maxsize=None)
+@cache
 def _is_module(name: str) -> bool:
     if not name.startswith("dlas."):
         return False
@@ -92,7 +92,7 @@ def _is_module(name: str) -> bool:
         return False
 
 
-@lru_cache(maxsize=None)
+@cache
 def _source(module: str) -> str:
     spec = importlib.util.find_spec(module)
     if spec is None or spec.origin is None:
@@ -103,13 +103,13 @@ def _source(module: str) -> str:
 def _normalised(source: str) -> str:
     tree = ast.parse(source)
     for node in ast.walk(tree):
-        if isinstance(node, (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)):
-            if ast.get_docstring(node, clean=False) is not None:
-                node.body = node.body[1:] or [ast.Pass()]
+        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
+            documented = ast.get_docstring(node, clean=False) is not None
+            node.body = (node.body[1:] or [ast.Pass()]) if documented else node.body
     return ast.unparse(tree)
 
 
-@lru_cache(maxsize=None)
+@cache
 def package_version(package: str) -> str | None:
     """The installed version of a package, or None."""
     try:

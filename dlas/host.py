@@ -70,7 +70,9 @@ def _cpuinfo() -> dict[str, str]:
 def _caches() -> tuple[str, ...]:
     folders = sorted(Path("/sys/devices/system/cpu/cpu0/cache").glob("index*"))
     return tuple(
-        f"L{_word(f / 'level')} {_word(f / 'type').lower()} {_word(f / 'size')}" for f in folders if (f / "size").exists()
+        f"L{_word(f / 'level')} {_word(f / 'type').lower()} {_word(f / 'size')}"
+        for f in folders
+        if (f / "size").exists()
     )
 
 

@@ -10,7 +10,7 @@ import re
 import typing
 from collections.abc import Mapping
 from decimal import Decimal
-from functools import lru_cache
+from functools import cache
 from typing import Any, ClassVar, Protocol, runtime_checkable
 from urllib.parse import quote, unquote
 
@@ -75,7 +75,7 @@ def parameter(help: str, default: Value | None = None, **limits: Any) -> Any:
     return dataclasses.field(default=default, metadata=metadata)
 
 
-@lru_cache(maxsize=None)
+@cache
 def parameters(option: type[Option]) -> dict[str, tuple[type, Parameter, Value | None]]:
     """Name → type, declaration and default of every parameter that can be written in the option's text."""
     hints = typing.get_type_hints(option)
@@ -126,7 +126,7 @@ def _read(kind: type, text: str) -> Value:
 
 def split(text: str) -> list[tuple[str, list[tuple[str | None, str]]]]:
     """The links of a chain, each as its name and its arguments (keyword or None, raw value)."""
-    links = []
+    links: list[tuple[str, list[tuple[str | None, str]]]] = []
     for link in text.split("+"):
         name, at, rest = link.partition("@")
         pairs = [part.partition("=") for part in rest.split(",")] if at else []

@@ -31,8 +31,8 @@ def bars(cube: xr.Dataset, variable: str = "latency", by: str | None = None) -> 
     data = _measured(cube, variable, factor)
     # Altair wants the whole label, and the order of the cube rather than of the alphabet.
     axis = altair.Y("cell:N", sort=list(data["cell"]), title=None, axis=altair.Axis(labelLimit=420))
-    hints = ["cell", altair.Tooltip("value", format=".4g"), altair.Tooltip("low", format=".4g"), altair.Tooltip("high", format=".4g")]
-    base = altair.Chart(data).encode(y=axis, tooltip=hints)
+    figures = [altair.Tooltip(name, format=".4g") for name in ("value", "low", "high")]
+    base = altair.Chart(data).encode(y=axis, tooltip=[altair.Tooltip("cell"), *figures])
     body = base.mark_bar(height={"band": 0.6}).encode(
         x=altair.X("value:Q", title=title), color=altair.Color(f"{colour}:N", sort=list(dict.fromkeys(data[colour])))
     )
@@ -47,7 +47,7 @@ def _measured(cube: xr.Dataset, variable: str, factor: float) -> Any:
     table = table[table[variable].notna()]
     baseline = baseline_of(cube)
     stacks = [Stack(**dict(zip(LAYERS, row, strict=True))) for row in table[list(LAYERS)].itertuples(index=False)]
-    ends = [f"{variable}_low" if f"{variable}_low" in table else variable, f"{variable}_high" if f"{variable}_high" in table else variable]
+    ends = [name if name in table else variable for name in (f"{variable}_low", f"{variable}_high")]
     shown = table[list(LAYERS)].copy()
     shown["cell"] = [stack.difference(baseline) for stack in stacks]
     for name, column in zip(("value", "low", "high"), (variable, *ends), strict=True):

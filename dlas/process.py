@@ -163,7 +163,7 @@ def serve(answer: Callable[[Message, Report], Message]) -> None:
             say({"error": {"kind": type(problem).__name__, "message": str(problem)}})
         except MemoryError:
             say({"error": {"kind": "BuildFailed", "message": "out of memory"}})
-        except Exception as problem:  # a child hands over whatever failed in it
+        except Exception as problem:  # noqa: BLE001 - a child hands over whatever failed in it
             say({"error": {"kind": "BuildFailed", "message": f"{type(problem).__name__}: {_first_line(problem)}"}})
 
 

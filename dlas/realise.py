@@ -2,15 +2,18 @@
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
-from functools import lru_cache
+from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from dlas import fingerprint, process, registry
 from dlas.artifacts import Artifact, Store
 from dlas.errors import BuildFailed, DataError
 from dlas.host import Host, Target
 from dlas.layers import compression
+from dlas.layers.codegen import Codegen
+from dlas.layers.hardware import Hardware
+from dlas.layers.primitive import Primitive
 from dlas.option import Option
 from dlas.stack import Stack
 
@@ -54,13 +57,16 @@ class Realisation:
 def realisation(stack: Stack, places: Places, host: Host) -> Realisation:
     """The steps of a stack; raises DataError where the user's data are not located."""
     data, networks = _network_steps(stack.dataset, stack.model, stack.compression, places)
-    (hardware,) = stack.options("hardware")
-    target: Target = hardware.target(host)  # type: ignore[attr-defined]
-    executable = _executable(stack.codegen, stack.primitive, networks[-1].key, target)
+    executable = _executable(stack.codegen, stack.primitive, networks[-1].key, hardware_of(stack).target(host))
     return Realisation(data, networks, executable)
 
 
-@lru_cache(maxsize=None)
+def hardware_of(stack: Stack) -> Hardware:
+    """The hardware option of a stack."""
+    return cast(Hardware, stack.options("hardware")[0])
+
+
+@cache
 def _network_steps(dataset: str, model: str, chain: str, places: Places) -> tuple[Step, tuple[Step, ...]]:
     data = _step("dataset", registry.parse("dataset", dataset)[0], (), places)
     networks = [_step("model", registry.parse("model", model)[0], (data.key,), places)]
@@ -84,23 +90,33 @@ def _source(layer: str, option: Option, places: Places) -> Path | None:
         if name not in dict(places):
             raise DataError(
                 f"{layer} {registry.write((option,))}: nobody said where {name!r} lies; "
-                f"add --data {name}=PATH, or `{name} = \"PATH\"` under [data], or put it into $DLAS_DATA"
+                f'add --data {name}=PATH, or `{name} = "PATH"` under [data], or put it into $DLAS_DATA'
             )
-    return dict(places)[wanted[0]] if wanted else None
+    path = dict(places)[wanted[0]] if wanted else None
+    if path and not path.exists():
+        raise DataError(f"{layer} {registry.write((option,))}: {path} does not exist; name a path that does")
+    return path
 
 
-@lru_cache(maxsize=None)
+@cache
 def _executable(codegen: str, primitive: str, network: str, target: Target) -> Step:
-    (generator,) = registry.parse("codegen", codegen)
-    (lowered,) = registry.parse("primitive", primitive)
+    generator, lowered = _codegen(codegen), _primitive(primitive)
     ingredients = {
         "code": fingerprint.code_version(type(generator).__module__),
         "primitive": primitive,
         "primitive_code": fingerprint.code_version(type(lowered).__module__),
         "target": _relevant(target, generator),
-        "packages": {name: fingerprint.package_version(name) for name in generator.packages},  # type: ignore[attr-defined]
+        "packages": {name: fingerprint.package_version(name) for name in generator.packages},
     }
     return Step("codegen", codegen, (network,), ingredients)
+
+
+def _codegen(text: str) -> Codegen:
+    return cast(Codegen, registry.parse("codegen", text)[0])
+
+
+def _primitive(text: str) -> Primitive:
+    return cast(Primitive, registry.parse("primitive", text)[0])
 
 
 def _relevant(target: Target, generator: Option) -> dict[str, Any]:
@@ -133,14 +149,13 @@ def _obstacle_of_options(stack: Stack, host: Host) -> str | None:
 
 def _obstacle_between(stack: Stack) -> str | None:
     chain = stack.options("compression")
-    (generator,), (lowered,), (hardware,) = (stack.options(layer) for layer in ("codegen", "primitive", "hardware"))
-    name, device = stack.codegen, hardware.device  # type: ignore[attr-defined]
-    if device not in generator.devices:  # type: ignore[attr-defined]
-        return f"{name} does not run on {device}"
-    if lowered.lowerings and generator.dialect not in lowered.lowerings:  # type: ignore[attr-defined]
-        return f"{name} chooses its own kernels; {stack.primitive} cannot be asked of it"
-    if generator.takes_module and not all(getattr(step, "leaves_module", True) for step in chain):  # type: ignore[attr-defined]
-        return f"{name} needs a torch module, which {stack.compression} does not leave"
+    generator, lowered, device = _codegen(stack.codegen), _primitive(stack.primitive), hardware_of(stack).device
+    if device not in generator.devices:
+        return f"{stack.codegen} does not run on {device}"
+    if lowered.lowerings and generator.dialect not in lowered.lowerings:
+        return f"{stack.codegen} chooses its own kernels; {stack.primitive} cannot be asked of it"
+    if generator.takes_module and not all(getattr(step, "leaves_module", True) for step in chain):
+        return f"{stack.codegen} needs a torch module, which {stack.compression} does not leave"
     return compression.obstacle(chain)
 
 
@@ -170,9 +185,8 @@ def _verb(
     elif step.layer == "compression":
         facts = option.compress(inputs[0], inputs[1], out, work, report)
     else:
-        (lowered,) = registry.parse("primitive", step.ingredients["primitive"])
         target = Target(**{"threads": 0, **step.ingredients["target"]})
-        lowering = lowered.lowerings.get(option.dialect)  # type: ignore[attr-defined]
+        lowering = _primitive(step.ingredients["primitive"]).lowerings.get(option.dialect)
         inherited = {key: inputs[0].facts[key] for key in _INHERITED}
         facts = {**inherited, **option.compile(inputs[0], lowering, target, out), "batch": target.batch}
     return facts

@@ -5,7 +5,7 @@ import difflib
 import importlib
 import pkgutil
 from collections.abc import Iterable, Mapping
-from functools import lru_cache
+from functools import cache, lru_cache
 from importlib.metadata import entry_points
 from pathlib import Path
 
@@ -16,7 +16,7 @@ ENTRY_POINTS = "dlas.options"
 CHAINED = "compression"  # the one layer whose option may be a chain of steps
 
 
-@lru_cache(maxsize=None)
+@cache
 def catalogue(layer: str) -> Mapping[str, type[Option]]:
     """Every option of a layer by name; raises OptionError for an unknown layer."""
     if layer not in LAYERS:
@@ -46,7 +46,9 @@ def _plugged_in(layer: str) -> Iterable[type[Option]]:
         try:
             yield point.load()
         except (ImportError, AttributeError) as problem:
-            raise OptionError(f"{layer} {name}: its package cannot be imported ({problem}); repair or remove it") from problem
+            raise OptionError(
+                f"{layer} {name}: its package cannot be imported ({problem}); repair or remove it"
+            ) from problem
 
 
 def find(layer: str, name: str) -> type[Option]:
@@ -102,7 +104,7 @@ def take_paths(layer: str, text: str) -> tuple[str, dict[str, Path]]:
             if declaration.locator and "/" in value:
                 path = Path(value).expanduser().resolve()
                 places[path.stem] = path
-                option = dataclasses.replace(option, **{key: path.stem})  # type: ignore[type-var]
+                option = dataclasses.replace(option, **{key: path.stem})
         links.append(option)
     return write(tuple(links)), places
 

@@ -37,8 +37,8 @@ def _row(cell: Row, baseline: Stack) -> dict[str, str]:
     size = cell["size"]
     texts = (
         label,
-        with_interval(*(100 * cell[f"accuracy{end}"] for end in ("", "_low", "_high"))),
-        quantity(*(cell[f"latency{end}"] for end in ("", "_low", "_high")), units=_TIMES),
+        with_interval(100 * cell["accuracy"], 100 * cell["accuracy_low"], 100 * cell["accuracy_high"]),
+        quantity(cell["latency"], cell["latency_low"], cell["latency_high"], units=_TIMES),
         "1" if label == "baseline" else _speed_up(cell),
         quantity(size, size, size, units=_BYTES),
         cell["status"],
@@ -63,7 +63,7 @@ def with_interval(value: float, low: float, high: float) -> str:
 
 
 def decimals_for(half: float) -> int:
-    """Decimals for a half-interval: two of its digits if the first is 1 or 2, else one (rounding as in the PDG review)."""
+    """Decimals for a half-interval: two of its digits if the first is 1 or 2, else one."""
     if not half > 0 or not math.isfinite(half):
         return 2
     exponent = math.floor(math.log10(half))
@@ -71,7 +71,7 @@ def decimals_for(half: float) -> int:
     return min(9, max(0, digits - 1 - exponent))
 
 
-def quantity(value: float, low: float, high: float, units: tuple[tuple[float, str], ...]) -> str:
+def quantity(value: float, low: float, high: float, *, units: tuple[tuple[float, str], ...]) -> str:
     """A quantity with its interval in the unit that suits its size; empty for NaN."""
     if math.isnan(value):
         return ""

@@ -7,8 +7,6 @@ from dlas.cube import select
 from dlas.errors import CubeError
 from dlas.option import LAYERS
 
-ENDS = ("_low", "_high")
-
 
 def speedup(cube: xr.Dataset, over: str | None = None) -> xr.Dataset:
     """Speed-up of each cell with its 95 % interval (`speedup`, `speedup_low`, `speedup_high`; dimensionless).
@@ -17,21 +15,33 @@ def speedup(cube: xr.Dataset, over: str | None = None) -> xr.Dataset:
     with the baseline. Both cells were paired with the baseline of their block: log-ratios subtract, and their
     variances add.
     """
-    logs = np.log(cube["relative_latency"])
-    half = (np.log(cube["relative_latency_high"]) - np.log(cube["relative_latency_low"])) / 2
+    logs = _log(cube["relative_latency"])
+    half = (_log(cube["relative_latency_high"]) - _log(cube["relative_latency_low"])) / 2
     if over is not None:
-        layer, equals, option = over.partition("=")
-        if layer not in LAYERS or not equals:
-            raise CubeError(f"over={over!r} is no layer=option; write for example over=\"codegen=openvino\"")
-        chosen = select(cube, **{layer: option})
-        own = cube[layer] == chosen[layer].values[0]
-        others = np.log(chosen["relative_latency"]).squeeze(layer, drop=True)
-        widths = np.log(chosen["relative_latency_high"]).squeeze(layer, drop=True) - others
-        logs = logs - others
+        layer, option = _reference(over)
+        chosen = cube[layer].values.tolist().index(select(cube, **{layer: option})[layer].item())
+        other = {"logs": logs.isel({layer: chosen}, drop=True), "half": half.isel({layer: chosen}, drop=True)}
+        logs = (logs - other["logs"]).transpose(*LAYERS)
         # A cell over itself is one, with nothing to estimate.
-        half = xr.where(own, 0.0, np.hypot(half, widths))
-    values = {"speedup": np.exp(-logs), "speedup_low": np.exp(-logs - half), "speedup_high": np.exp(-logs + half)}
-    found = xr.Dataset({name: array.transpose(*LAYERS) for name, array in values.items()})
-    for name in found:
-        found[name].attrs = {"units": "1", "long_name": f"{name.replace('_', ', ')} over {over or 'the baseline'}"}
+        half = _added(half, other["half"]).where(cube[layer] != option, 0.0).transpose(*LAYERS)
+    values = {"speedup": -logs, "speedup_low": -logs - half, "speedup_high": half - logs}
+    found = xr.Dataset({name: xr.DataArray(np.exp(array)) for name, array in values.items()})
+    for name, array in found.items():
+        array.attrs = {"units": "1", "long_name": f"{str(name).replace('_', ', ')} over {over or 'the baseline'}"}
     return found
+
+
+def _reference(over: str) -> tuple[str, str]:
+    layer, equals, option = over.partition("=")
+    if layer not in LAYERS or not equals:
+        raise CubeError(f'over={over!r} is no layer=option; write for example over="codegen=openvino"')
+    return layer, option
+
+
+def _log(array: xr.DataArray) -> xr.DataArray:
+    return xr.DataArray(np.log(array))
+
+
+def _added(a: xr.DataArray, b: xr.DataArray) -> xr.DataArray:
+    """Half-interval of the difference of two independent logs with these half-intervals."""
+    return xr.DataArray(np.sqrt(a**2 + b**2))

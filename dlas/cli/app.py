@@ -20,7 +20,8 @@ app.add_typer(stores, name="store")
 
 Texts = list[str]
 Layer = Annotated[
-    Texts, typer.Option(help="Vary a layer: LAYER, or \"LAYER=OPTION OPTION …\". Repeat for more layers.", show_default=False)
+    Texts,
+    typer.Option(help='Vary a layer: LAYER, or "LAYER=OPTION OPTION …". Repeat for more layers.', show_default=False),
 ]
 Set = Annotated[Texts, typer.Option("--set", help="Change the baseline: LAYER=OPTION.", show_default=False)]
 Data = Annotated[Texts, typer.Option(help="Say where data lie: NAME=PATH.", show_default=False)]

@@ -31,7 +31,7 @@ def varied(texts: Sequence[str]) -> dict[str, list[str]]:
         if layer not in LAYERS:
             catalogue(layer)
         if layer in found:
-            raise OptionError(f"--layer names {layer} twice; put its options into one: --layer \"{layer}=A B\"")
+            raise OptionError(f'--layer names {layer} twice; put its options into one: --layer "{layer}=A B"')
         found[layer] = options.split()
     return found
 

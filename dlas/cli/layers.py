@@ -21,7 +21,7 @@ def _print_option(option: type[Option]) -> None:
         print(f"      {_form(key, declaration)}: {_describe(kind, declaration, default)}")
     missing = [name for name in getattr(option, "packages", ()) if fingerprint.package_version(name) is None]
     if missing:
-        print(f"      needs {', '.join(missing)}, not installed: pip install \"dlas[all]\"")
+        print(f'      needs {", ".join(missing)}, not installed: pip install "dlas[all]"')
 
 
 def _form(key: str, declaration: Parameter) -> str:

@@ -17,23 +17,20 @@ def _prepared() -> Store:
 def listing() -> None:
     """Print a line an artifact."""
     store = _prepared()
-    total = 0
-    for key in store.keys():
-        artifact = store.get(key)
-        if artifact:
-            total += artifact.size
-            recipe = artifact.recipe
-            print(f"{key[:12]}  {artifact.size / 1e6:8.2f} MB  {recipe['layer']} {recipe['option']}")
-    print(f"{len(store.keys())} artifacts, {total / 1e6:.1f} MB in {store.root}")
+    artifacts = store.artifacts()
+    for artifact in artifacts:
+        recipe = artifact.recipe
+        print(f"{artifact.key[:12]}  {artifact.size / 1e6:8.2f} MB  {recipe['layer']} {recipe['option']}")
+    print(f"{len(artifacts)} artifacts, {sum(a.size for a in artifacts) / 1e6:.1f} MB in {store.root}")
 
 
 def verify() -> None:
     """Check every file; exit code 1 if any is damaged."""
-    store = _prepared()
-    damaged = {key: bad for key in store.keys() if (bad := store.damaged(key))}
+    checked = {artifact.key: artifact.damaged() for artifact in _prepared().artifacts()}
+    damaged = {key: files for key, files in checked.items() if files}
     for key, files in damaged.items():
         print(f"{key[:12]}  damaged: {', '.join(files)}")
-    print(f"{len(store.keys()) - len(damaged)} artifacts are whole, {len(damaged)} damaged")
+    print(f"{len(checked) - len(damaged)} artifacts are whole, {len(damaged)} damaged")
     if damaged:
         raise SystemExit(1)
 
@@ -44,14 +41,11 @@ def prune(damaged: bool, unused_for: float) -> None:
     print(f"unfinished work: {store.sweep_work()} folders removed")
     if not damaged and not unused_for:
         return
-    removed = 0
-    for key in store.keys():
-        artifact = store.get(key)
-        old = bool(unused_for) and artifact is not None and _age(artifact) > unused_for * _DAY
-        if old or (damaged and store.damaged(key)):
-            store.remove(key)
-            removed += 1
-    print(f"artifacts: {removed} removed, {len(store.keys())} left")
+    artifacts = store.artifacts()
+    going = [a for a in artifacts if (unused_for and _age(a) > unused_for * _DAY) or (damaged and a.damaged())]
+    for artifact in going:
+        store.remove(artifact.key)
+    print(f"artifacts: {len(going)} removed, {len(artifacts) - len(going)} left")
 
 
 def _age(artifact: Artifact) -> float:

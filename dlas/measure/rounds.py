@@ -20,9 +20,11 @@ LEAST_ROUNDS = 4  # even where the budget is too small for them
 class Steppable(Protocol):
     """What the rounds need of a session."""
 
-    def pace(self) -> Pace: ...
+    def pace(self) -> Pace:
+        """Warm up and find the pace."""
 
-    def step(self, pace: Pace, expected: float) -> Sequence[Repetition]: ...
+    def step(self, pace: Pace, expected: float) -> Sequence[Repetition]:
+        """One step, which should take so many seconds."""
 
 
 @dataclass(frozen=True)

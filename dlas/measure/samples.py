@@ -27,7 +27,8 @@ class Samples:
     @property
     def clean(self) -> NDArray[np.bool_]:
         """Repetitions that nobody interrupted."""
-        return self.switches == 0
+        uninterrupted: NDArray[np.bool_] = self.switches == 0
+        return uninterrupted
 
     @property
     def enough_clean(self) -> bool:
@@ -41,7 +42,9 @@ class Samples:
 
 def collect(steps: Iterable[tuple[int, int, Sequence[Sequence[int]]]]) -> Samples:
     """Samples from steps: round, inferences a repetition, and (wall, cpu, switches) in nanoseconds of each."""
-    rows = [(number, wall / inner, cpu / inner, switches) for number, inner, found in steps for wall, cpu, switches in found]
+    rows = [
+        (number, wall / inner, cpu / inner, switches) for number, inner, found in steps for wall, cpu, switches in found
+    ]
     table = np.array(rows, np.float64).reshape(-1, 4)
     return Samples(table[:, 0].astype(np.int64), table[:, 1] * 1e-9, table[:, 2] * 1e-9, table[:, 3].astype(np.int64))
 

@@ -10,7 +10,6 @@ from dlas.measure.clocks import Repetition
 from dlas.measure.pace import Pace
 from dlas.process import Child, Message, environment
 
-LOAD_TIMEOUT = 120.0  # s
 STEP_TIMEOUT = 30.0  # s beyond what the step should take
 
 
@@ -33,8 +32,10 @@ class Subject:
 class Session:
     """A loaded subject in a child process of its own."""
 
-    def __init__(self, subject: Subject) -> None:
+    def __init__(self, subject: Subject, timeout: float) -> None:
+        """Start the child; it may take `timeout` seconds to load or to warm up."""
         self.subject = subject
+        self._timeout = timeout
         command = subject.command
         self._child = Child(command.argv, environment(command.threads), command.cpus)
         self.loaded: Message = {}
@@ -46,7 +47,7 @@ class Session:
         subject = self.subject
         folders = {name: str(getattr(subject, name)) for name in ("executable", "network", "data")}
         request = {"do": "load", "threads": subject.command.threads, **folders}
-        self.loaded = self._child.ask(request, LOAD_TIMEOUT)
+        self.loaded = self._child.ask(request, self._timeout)
         return self.loaded
 
     def score(self, images: int, timeout: float) -> Message:
@@ -55,7 +56,7 @@ class Session:
 
     def pace(self) -> Pace:
         """Warm up and find the pace."""
-        answer = self._child.ask({"do": "pace"}, LOAD_TIMEOUT)
+        answer = self._child.ask({"do": "pace"}, self._timeout)
         self.clock = answer.pop("clock")
         return Pace(**answer)
 
@@ -76,4 +77,4 @@ class KernelSession(Session):
 
     def load(self) -> Message:
         """Nothing to load but the kernel itself."""
-        return self._child.ask({"do": "kernel"}, LOAD_TIMEOUT)
+        return self._child.ask({"do": "kernel"}, self._timeout)

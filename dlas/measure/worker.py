@@ -38,7 +38,13 @@ class Worker:
 
     def answer(self, request: Message, report: process.Report) -> Message:
         """Do what `request["do"]` names."""
-        verb = {"load": self._load, "kernel": self._kernel, "score": self._score, "pace": self._pace, "step": self._step}
+        verb = {
+            "load": self._load,
+            "kernel": self._kernel,
+            "score": self._score,
+            "pace": self._pace,
+            "step": self._step,
+        }
         return verb[request["do"]](request)
 
     def _load(self, request: Message) -> Message:
@@ -92,7 +98,8 @@ class Worker:
 
     def _at(self, position: int) -> Images:
         indices = np.arange(position, position + self._batch) % len(self._images)
-        return self._images[indices]
+        batch: Images = self._images[indices]
+        return batch
 
     def _logits(self, images: Images) -> Logits:
         found = []
@@ -101,7 +108,8 @@ class Worker:
             self._runner.feed(images[indices])
             self._runner.infer()
             found.append(self._runner.output())
-        return np.concatenate(found)[: len(images)]
+        logits: Logits = np.concatenate(found)[: len(images)]
+        return logits
 
     def _against_reference(self, count: int | None) -> Message:
         """Top-1 agreement, and the largest difference as it is and relative to the reference's largest logit."""

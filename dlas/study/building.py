@@ -122,5 +122,3 @@ class Builder:
         with self._changing:
             left = time_left(time.monotonic() - self._start, self._done, self._total)
             self._listen(Progress("build", self._done, self._total, what, left))
-
-

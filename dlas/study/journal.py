@@ -66,7 +66,9 @@ class Journal:
             self._connection.execute("pragma synchronous = normal")
             found = self._connection.execute("pragma user_version").fetchone()[0]
             if found not in (0, VERSION):
-                raise CubeError(f"{path} was written by another version of dlas (journal {found}); choose another --out")
+                raise CubeError(
+                    f"{path} was written by another version of dlas (journal {found}); choose another --out"
+                )
             self._connection.executescript(_SCHEMA)
             self._connection.execute(f"pragma user_version = {VERSION}")
         except sqlite3.Error as problem:
@@ -129,7 +131,8 @@ class Journal:
     def note_runs(self, runs: list[RunRow]) -> None:
         """Add what one set of child processes measured, all of it or nothing."""
         rows = [
-            (r.block, r.cell, r.process, r.outcome, r.margin, r.budget, json.dumps(r.facts), pack(r.samples)) for r in runs
+            (r.block, r.cell, r.process, r.outcome, r.margin, r.budget, json.dumps(r.facts), pack(r.samples))
+            for r in runs
         ]
         with self._transaction() as connection:
             connection.executemany(
@@ -161,7 +164,10 @@ class Journal:
             " join block on block.id = run.block where block.host = ? and outcome != 'failed' order by run.id",
             (host,),
         )
-        return [RunRow(*row[:6], json.loads(row[6]), unpack(row[7])) for row in rows]
+        return [
+            RunRow(block, cell, process, outcome, margin, budget, json.loads(facts), unpack(samples))
+            for block, cell, process, outcome, margin, budget, facts, samples in rows
+        ]
 
     def baselines(self, host: str) -> dict[int, str]:
         """Block → key of the baseline that it was paired with."""
@@ -169,7 +175,11 @@ class Journal:
 
     def sessions(self) -> list[dict[str, Any]]:
         """Who measured where and when."""
-        rows = self._connection.execute("select id, started, host, host_facts, environment, seed from session order by id")
+        rows = self._connection.execute(
+            "select id, started, host, host_facts, environment, seed from session order by id"
+        )
         names = ("id", "started", "host", "host_facts", "environment", "seed")
         found = [dict(zip(names, row, strict=True)) for row in rows]
-        return [{**s, "host_facts": json.loads(s["host_facts"]), "environment": json.loads(s["environment"])} for s in found]
+        return [
+            {**s, "host_facts": json.loads(s["host_facts"]), "environment": json.loads(s["environment"])} for s in found
+        ]

@@ -87,7 +87,9 @@ class Measurer:
                 if session:
                     opened[cell.key] = session
             if opened:
-                kernel = KernelSession(proving.subject(cells[0], self._store, self._plan.host))
+                kernel = KernelSession(
+                    proving.subject(cells[0], self._store, self._plan.host), self._plan.study.measure.timeout
+                )
                 opened[KERNEL] = kernel
                 kernel.load()
                 members = {k: Member(s, s.subject.wall, self._paces.get(k)) for k, s in opened.items()}
@@ -99,10 +101,9 @@ class Measurer:
 
     def _open(self, cell: Cell, row: CellRow | None) -> Session | None:
         """A proven session, or None with the reason noted."""
-        images = self._plan.study.measure.images
         try:
             score = row.record["score"] if row and row.record else None
-            admitted = proving.admit(cell, self._store, self._plan.host, score, images)
+            admitted = proving.admit(cell, self._store, self._plan.host, score, self._plan.study.measure)
         except BuildFailed as problem:
             self._note_failure(cell, problem, "loading")
             return None

@@ -11,8 +11,9 @@ from dlas.measure import proof
 from dlas.measure.proof import Proof
 from dlas.measure.session import Session, Subject
 from dlas.process import Message
-from dlas.realise import Step
+from dlas.realise import Step, hardware_of
 from dlas.study.plan import Cell
+from dlas.study.spec import Measure
 
 SCORE_TIMEOUT = 1800.0  # s
 
@@ -35,13 +36,12 @@ def subject(cell: Cell, store: Store, host: Host) -> Subject:
     """What a cell's child needs to know."""
     realisation = cell.realisation
     assert realisation is not None
-    (hardware,) = cell.stack.options("hardware")
     return Subject(
         key=cell.key,
         executable=_artifact(store, realisation.executable).folder,
         network=_artifact(store, realisation.networks[-1]).folder,
         data=_artifact(store, realisation.data).folder,
-        command=hardware.start(host),  # type: ignore[attr-defined]
+        command=hardware_of(cell.stack).start(host),
     )
 
 
@@ -52,18 +52,18 @@ def _artifact(store: Store, step: Step) -> Artifact:
     return artifact
 
 
-def admit(cell: Cell, store: Store, host: Host, score: Message | None, images: int) -> Admission:
+def admit(cell: Cell, store: Store, host: Host, score: Message | None, asked: Measure) -> Admission:
     """Open a cell's child, judge its evidence, score it unless it was; raises BuildFailed if the child fails."""
     realisation = cell.realisation
     assert realisation is not None
     network = _artifact(store, realisation.networks[-1])
-    session = Session(subject(cell, store, host))
+    session = Session(subject(cell, store, host), asked.timeout)
     try:
         loaded = session.load()
         proven = _judge(loaded, network, session.subject.command.threads)
         status, reason = proven.status, proven.reason
         if status == "ok":
-            score = score or session.score(images, SCORE_TIMEOUT)
+            score = score or session.score(asked.images, SCORE_TIMEOUT)
             reason = proof.wrong_numbers(score, network.facts["precision"]) or _differs(loaded, network)
             status = "failed" if reason else "ok"
     except BaseException:

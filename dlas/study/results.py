@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 
 from dlas.host import Host
-from dlas.layers.hardware import Hardware
 from dlas.measure import proof
 from dlas.measure.samples import Floats, latency_logs, paired_logs
 from dlas.measure.statistics import Interval, Spread, over_processes, paired_difference, spread_between, wilson
+from dlas.realise import hardware_of
 from dlas.study.journal import CellRow, Journal, RunRow
 from dlas.study.plan import Cell, Plan
 from dlas.study.remarks import remark
@@ -129,8 +129,6 @@ def _of_runs(timed: _Timed, cell: Cell, lent: tuple[Spread, Spread]) -> Values:
     walls = np.concatenate([run.samples.wall for run in timed.runs])
     relative = over_processes(timed.paired, lent[0]).exp() if timed.paired else None
     latency = over_processes(timed.latencies, lent[1]).exp()
-    hardware: Hardware
-    (hardware,) = cell.stack.options("hardware")  # type: ignore[assignment]
     evidence = proof.revive(timed.runs[-1].facts["evidence"])
     values = {
         **_interval("latency", latency),
@@ -138,7 +136,7 @@ def _of_runs(timed: _Timed, cell: Cell, lent: tuple[Spread, Spread]) -> Values:
         "latency_p99": float(np.quantile(walls, 0.99)),
         "cpu_time": float(np.median(np.concatenate([run.samples.cpu for run in timed.runs]))),
         "clock": timed.clock,
-        "throughput": hardware.batch / latency.value,
+        "throughput": hardware_of(cell.stack).batch / latency.value,
         "cold_start": float(np.median([run.facts["cold_start"] for run in timed.runs])),
         "peak_memory": max(run.facts["peak_memory"] for run in timed.runs),
         "isa_used": evidence.isa,

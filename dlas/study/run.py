@@ -42,6 +42,18 @@ def run(study: Study, store: Store, out: Path, jobs: int, listen: Listen, retry:
     return planned
 
 
+def unfinished(planned: Plan, out: Path) -> list[Cell]:
+    """What `run` would have to measure; without a journal everything."""
+    if not journal_path(out).exists():
+        return list(planned.possible)
+    journal = Journal(journal_path(out))
+    try:
+        rows = journal.cells(planned.host.fingerprint)
+        return _unfinished(planned, journal, {key for key, row in rows.items() if row.status != "ok"})
+    finally:
+        journal.close()
+
+
 def _open(out: Path) -> Journal:
     if out.suffix != ".nc":
         raise CubeError(f"--out {out} must end in .nc; the journal is written beside it")

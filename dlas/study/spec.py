@@ -6,7 +6,7 @@ import os
 import re
 import tomllib
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
@@ -60,12 +60,16 @@ def _shuffled_cycle(texts: Sequence[str], count: int, generator: np.random.Gener
 
 @dataclass(frozen=True)
 class Measure:
-    """How long to measure: relative half-interval asked for, seconds a cell; images that score an executable."""
+    """How long to measure: relative half-interval asked for, seconds a cell; images that score an executable.
+
+    `timeout` is the longest that a child may take to load or warm up, in seconds.
+    """
 
     margin: float = 0.02
     budget: float = 3.0
     images: int = 1000
     processes: int = 3
+    timeout: float = 120.0
 
 
 @dataclass(frozen=True)
@@ -171,7 +175,7 @@ def _from_document(document: Mapping[str, Any], path: Path, places: Mapping[str,
     stack = Stack(**{layer: _take(layer, str(text), found) for layer, text in baseline.items()})
     parts = tuple(_part(entry, stack, found, path) for entry in document.get("part", []))
     if not parts:
-        raise StudyError(f"study {path} has no [[part]]; add one with vary.LAYER = [\"option\", …]")
+        raise StudyError(f'study {path} has no [[part]]; add one with vary.LAYER = ["option", …]')
     build = _table(document, "build", path)
     _known(build, ("timeout",), f"study {path} [build]")
     study = Study(
@@ -191,10 +195,10 @@ def _part(entry: Mapping[str, Any], baseline: Stack, found: dict[str, Path], pat
     if design not in DESIGNS:
         raise StudyError(f"{place}: design {design!r} is unknown; it is one of {', '.join(DESIGNS)}")
     if design == "sample" and not (isinstance(entry.get("cells"), int) and entry["cells"] > 0):
-        raise StudyError(f"{place}: design \"sample\" needs cells = NUMBER above 0")
+        raise StudyError(f'{place}: design "sample" needs cells = NUMBER above 0')
     vary = entry.get("vary", {})
     if not isinstance(vary, dict) or not vary:
-        raise StudyError(f"{place} varies nothing; add vary.LAYER = [\"option\", …]")
+        raise StudyError(f'{place} varies nothing; add vary.LAYER = ["option", …]')
     _known(vary, LAYERS, f"{place} vary")
     wrong = next((layer for layer, texts in vary.items() if not _is_texts(texts)), None)
     if wrong:
@@ -208,7 +212,7 @@ def _is_texts(value: object) -> bool:
 
 
 def _measure(table: Mapping[str, Any], path: Path) -> Measure:
-    _known(table, ("margin", "budget", "images", "processes"), f"study {path} [measure]")
+    _known(table, [field.name for field in fields(Measure)], f"study {path} [measure]")
     default = Measure()
     counts = {key: table.get(key, getattr(default, key)) for key in ("images", "processes")}
     wrong = next((key for key, value in counts.items() if not isinstance(value, int) or value < 1), None)
@@ -217,6 +221,7 @@ def _measure(table: Mapping[str, Any], path: Path) -> Measure:
     return Measure(
         margin=share(str(table.get("margin", "2%"))),
         budget=seconds(str(table.get("budget", "3s"))),
+        timeout=seconds(str(table.get("timeout", "2min"))),
         **counts,
     )
 

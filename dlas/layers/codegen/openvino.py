@@ -59,12 +59,13 @@ class _Runner:
         self._compiled = core.compile_model(core.read_model(model, weights), "CPU", settings)
         self._request = self._compiled.create_infer_request()
         self._input = self._request.get_input_tensor()
-        self.infer = self._request.infer
+        self._infer = self._request.infer
 
     def feed(self, images: Images) -> None:
         self._input.data[:] = images
 
-    def infer(self) -> None: ...
+    def infer(self) -> None:
+        self._infer()
 
     def output(self) -> Logits:
         return np.array(self._request.get_output_tensor(0).data)

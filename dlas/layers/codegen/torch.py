@@ -14,8 +14,11 @@ from dlas.host import Target
 from dlas.layers.codegen import Evidence, Kernel
 from dlas.network import Logits
 
+_CONVOLUTIONS = ("aten::mkldnn_convolution", "aten::_slow_conv2d_forward", "aten::_conv_depthwise2d")
 _KINDS = {
-    **dict.fromkeys(("aten::mkldnn_convolution", "aten::_slow_conv2d_forward", "aten::_conv_depthwise2d"), "convolution"),
+    **dict.fromkeys(
+        ("aten::mkldnn_convolution", "aten::_slow_conv2d_forward", "aten::_conv_depthwise2d"), "convolution"
+    ),
     **dict.fromkeys(("aten::addmm", "aten::mm", "mkl::_mkl_linear", "mkldnn::_linear_pointwise"), "linear"),
 }
 
@@ -51,7 +54,8 @@ class _Runner:
         torch.set_num_interop_threads(1)
         self._mode = torch.inference_mode()
         self._mode.__enter__()  # for the rest of this process
-        self._module = networks.rebuild(executable).to(memory_format=torch.channels_last)
+        self._module = networks.rebuild(executable)
+        self._module.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
     def feed(self, images: Images) -> None:
         import torch

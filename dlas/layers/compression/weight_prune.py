@@ -34,5 +34,5 @@ class WeightPrune:
         prune.global_unstructured(targets, prune.L1Unstructured, amount=self.sparsity)
         facts = finetune.recover(module, before, source, self.finetune, work, report)
         for child, name in targets:
-            prune.remove(child, name)
+            prune.remove(child, name)  # type: ignore[no-untyped-call]
         return finetune.save(module, before, source, out, report, **facts)

@@ -48,9 +48,7 @@ class ResNet:
 def _norm_conv(before: int, after: int, kernel: int, stride: int) -> "torch.nn.Module":
     from torch import nn
 
-    return nn.Sequential(
-        nn.Conv2d(before, after, kernel, stride, kernel // 2, bias=False), nn.BatchNorm2d(after)
-    )
+    return nn.Sequential(nn.Conv2d(before, after, kernel, stride, kernel // 2, bias=False), nn.BatchNorm2d(after))
 
 
 def _block(before: int, after: int, stride: int) -> "torch.nn.Module":
@@ -61,9 +59,7 @@ def _block(before: int, after: int, stride: int) -> "torch.nn.Module":
     class BasicBlock(nn.Module):
         def __init__(self) -> None:
             super().__init__()
-            self.body = nn.Sequential(
-                _norm_conv(before, after, 3, stride), nn.ReLU(), _norm_conv(after, after, 3, 1)
-            )
+            self.body = nn.Sequential(_norm_conv(before, after, 3, stride), nn.ReLU(), _norm_conv(after, after, 3, 1))
             same = before == after and stride == 1
             self.shortcut = nn.Identity() if same else _norm_conv(before, after, 1, stride)
 

@@ -20,17 +20,18 @@ class Architecture(Protocol):
     """What the making of a network needs to know of its option."""
 
     @property
-    def weights(self) -> str: ...
+    def weights(self) -> str:
+        """One of `CHOICES`."""
 
     @property
-    def seed(self) -> int: ...
+    def seed(self) -> int:
+        """Draws the first weights and the order of the images."""
 
-    def module(self, shape: Shape, classes: int) -> "torch.nn.Module": ...
+    def module(self, shape: Shape, classes: int) -> "torch.nn.Module":
+        """The architecture with fresh weights."""
 
 
-def make(
-    option: Architecture, source: Artifact, text: str, out: Path, work: Path, report: Report
-) -> dict[str, Any]:
+def make(option: Architecture, source: Artifact, text: str, out: Path, work: Path, report: Report) -> dict[str, Any]:
     """Draw the weights by the option's seed, train them if they are to be trained, write the network."""
     import torch
 

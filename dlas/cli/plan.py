@@ -1,0 +1,54 @@
+"""`dlas plan`: what a study comes to, before anything is done."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from dlas import api, host
+from dlas.cli import arguments
+from dlas.cli.progress import duration
+from dlas.cli.study import cube_beside
+from dlas.study import spec
+from dlas.study.estimate import Work, measuring_seconds, missing_work
+from dlas.study.plan import Plan, plan
+from dlas.study.run import unfinished
+
+_SHOWN = 40
+
+
+def show(file: Path, data: Sequence[str], out: Path | None, why: bool) -> None:
+    """Print the cells, what cannot be and why, what would be built and measured, and the time it would take."""
+    planned = plan(spec.read(file, arguments.places(data)), host.probe())
+    todo = unfinished(planned, out or cube_beside(file))
+    work = missing_work(planned.steps(todo), api.store())
+    _print_cells(planned)
+    print(f"\nto build: {len(work)} of {len(planned.steps())} steps")
+    for item in work[:_SHOWN]:
+        print(f"  {item.step.layer} {item.step.option}" + (f": {item.why}" if why else ""))
+    _more(len(work))
+    print(f"to measure: {len(todo)} of {len(planned.possible)} cells")
+    print(_time(planned, work, len(todo)))
+
+
+def _print_cells(planned: Plan) -> None:
+    impossible = [cell for cell in planned.cells if cell.obstacle]
+    print(f"{planned.study.name}: {len(planned.cells)} cells, {len(impossible)} of them inapplicable")
+    for cell in planned.cells[:_SHOWN]:
+        print(f"  {cell.label}" + (f": inapplicable, {cell.obstacle}" if cell.obstacle else ""))
+    _more(len(planned.cells))
+
+
+def _more(count: int) -> None:
+    if count > _SHOWN:
+        print(f"  … and {count - _SHOWN} more")
+
+
+def _time(planned: Plan, work: Sequence[Work], cells: int) -> str:
+    measuring = measuring_seconds(planned, planned.possible[:cells])
+    unknown = sum(item.seconds is None for item in work)
+    known = sum(item.seconds or 0.0 for item in work)
+    if unknown and unknown == len(work):
+        return (
+            f"time: at most {duration(measuring)} to measure; nothing comparable was built yet, so building is unknown"
+        )
+    beyond = f", beside {unknown} steps of unknown length" if unknown else ""
+    return f"time: about {duration(known)} of building{beyond}, at most {duration(measuring)} of measuring"

@@ -1,0 +1,143 @@
+"""A user's own arrays: what is made of good ones, and what is said about bad ones."""
+
+import numpy as np
+import pytest
+
+from dlas import data
+from dlas.errors import DataError
+from dlas.layers.dataset.npz import Npz
+
+GENERATOR = np.random.default_rng(0)
+
+
+def arrays(shape=(6, 5, 3), train=40, test=10, classes=4):
+    return {
+        "x_train": GENERATOR.integers(0, 256, (train, *shape), dtype=np.uint8),
+        "y_train": np.arange(train) % classes,
+        "x_test": GENERATOR.integers(0, 256, (test, *shape), dtype=np.uint8),
+        "y_test": np.arange(test) % classes,
+    }
+
+
+def load(store, tmp_path, seed=0, **given):
+    np.savez(tmp_path / "flowers.npz", **given)
+    option = Npz("flowers", seed)
+    return store.build({"seed": seed}, lambda out, work: option.load(tmp_path / "flowers.npz", out))
+
+
+def refuse(tmp_path, path):
+    with pytest.raises(DataError) as caught:
+        Npz("flowers").load(path, tmp_path)
+    assert str(caught.value).startswith("dataset npz@flowers: ")
+    return str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("shape", "becomes"),
+    [((6, 5, 3), [3, 6, 5]), ((3, 6, 5), [3, 6, 5]), ((8, 8, 1), [1, 8, 8]), ((4, 8, 8), [4, 8, 8])],
+)
+def test_channels_come_first_whatever_the_layout(store, tmp_path, shape, becomes):
+    assert load(store, tmp_path, **arrays(shape)).facts["shape"] == becomes
+
+
+def test_channels_last_and_first_give_the_same_data(store, tmp_path):
+    last = arrays((6, 5, 3))
+    first = {name: a.transpose(0, 3, 1, 2) if name.startswith("x") else a for name, a in last.items()}
+    one, other = (load(store, tmp_path, seed, **a) for seed, a in enumerate((last, first)))
+    assert np.array_equal(data.load(one, "test")[0], data.load(other, "test")[0])
+
+
+def test_a_tenth_of_the_training_images_of_each_class_become_validation_images(store, tmp_path):
+    artifact = load(store, tmp_path, **arrays())
+    assert artifact.facts["images"] == {"train": 36, "validation": 4, "test": 10}
+    assert sorted(data.load(artifact, "validation")[1]) == [0, 1, 2, 3]
+
+
+def test_images_are_normalised_by_the_training_images(store, tmp_path):
+    artifact = load(store, tmp_path, **arrays())
+    seen = np.concatenate([data.load(artifact, name)[0] for name in ("train", "validation")])
+    assert np.allclose(seen.mean((0, 2, 3)), 0, atol=1e-5)
+    assert np.allclose(seen.std((0, 2, 3)), 1, atol=1e-5)
+    assert not np.allclose(data.load(artifact, "test")[0].mean((0, 2, 3)), 0, atol=1e-5)
+
+
+def test_test_images_and_all_labels_keep_their_order(store, tmp_path):
+    given = arrays()
+    labels = data.load(load(store, tmp_path, **given), "test")[1]
+    assert np.array_equal(labels, given["y_test"])
+
+
+def test_the_seed_draws_the_validation_images(store, tmp_path):
+    given = arrays()
+    zero, one = (data.load(load(store, tmp_path, seed, **given), "validation")[0] for seed in (0, 1))
+    assert not np.array_equal(zero, one)
+
+
+def test_a_missing_array_is_named(tmp_path):
+    given = arrays()
+    del given["y_test"]
+    np.savez(tmp_path / "x.npz", **given)
+    sentence = f"{tmp_path / 'x.npz'} lacks y_test; it needs x_train, y_train, x_test, y_test"
+    assert refuse(tmp_path, tmp_path / "x.npz") == f"dataset npz@flowers: {sentence}"
+
+
+def broken_files(folder):
+    np.savez(folder / "whole.npz", **arrays())
+    whole = (folder / "whole.npz").read_bytes()
+    np.savez(folder / "pickled.npz", **{**arrays(), "x_train": np.array([{}], object)})
+    np.save(folder / "array.npy", np.zeros(3))
+    damaged = bytearray(whole)
+    damaged[len(whole) // 4] ^= 255
+    return {
+        "empty": b"",
+        "text": b"roses are red",
+        "truncated": whole[: len(whole) // 2],
+        "damaged": bytes(damaged),
+        "one array": (folder / "array.npy").read_bytes(),
+        "pickled": (folder / "pickled.npz").read_bytes(),
+    }
+
+
+@pytest.mark.parametrize("kind", ["empty", "text", "truncated", "damaged", "one array", "pickled"])
+def test_a_file_that_cannot_be_read_is_named(tmp_path, kind):
+    path = tmp_path / "flowers.npz"
+    path.write_bytes(broken_files(tmp_path)[kind])
+    assert f"{path} is no readable .npz file" in refuse(tmp_path, path)
+
+
+def test_a_folder_is_no_npz_file(tmp_path):
+    assert "is no readable .npz file" in refuse(tmp_path, tmp_path)
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [
+        {"x_train": np.zeros((40, 64))},
+        {"y_train": np.zeros(39)},
+        {"y_train": np.eye(4)[np.arange(40) % 4]},
+        {"y_train": np.array(["rose", "tulip"] * 20)},
+        {"y_train": np.full(40, -1)},
+        {"x_train": np.full((40, 6, 5, 3), "red")},
+        {"x_train": np.zeros((0, 6, 5, 3)), "y_train": np.zeros(0)},
+        {"x_test": np.zeros((0, 6, 5, 3)), "y_test": np.zeros(0)},
+        {"x_test": np.zeros((10, 6, 5, 1))},
+        {"x_test": np.zeros((10, 7, 5, 3))},
+        {"x_train": np.full((40, 6, 5, 3), np.nan)},
+    ],
+    ids=[
+        "flat images",
+        "a label too few",
+        "one-hot labels",
+        "words for labels",
+        "negative labels",
+        "words for images",
+        "no training images",
+        "no test images",
+        "other channels in the test images",
+        "another size of the test images",
+        "images that are not finite",
+    ],
+)
+def test_arrays_that_do_not_fit_are_refused(tmp_path, bad):
+    np.savez(tmp_path / "x.npz", **{**arrays(), **bad})
+    refuse(tmp_path, tmp_path / "x.npz")

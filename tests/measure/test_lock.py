@@ -1,0 +1,105 @@
+"""One process of a host measures at a time; forked processes stand for other studies."""
+
+import multiprocessing
+import os
+import signal
+import subprocess
+import sys
+
+import pytest
+
+from dlas.measure import lock
+from dlas.measure.lock import measuring_lock
+
+LONG = 30  # s until a test gives up; nothing waits that long
+fork = multiprocessing.get_context("fork")
+
+
+@pytest.fixture(autouse=True)
+def own_lock(tmp_path, monkeypatch):
+    """A lock of the test's own: a study may be measuring on this host just now."""
+    monkeypatch.setattr(lock, "LOCK", tmp_path / "measuring.lock")
+
+
+def hold(said, asked):
+    asked.recv()
+    with measuring_lock():
+        said.send("held")
+        asked.recv()
+    said.send("released")
+
+
+class Other:
+    """Another process that takes the lock when asked, says so, and keeps it until told to let go."""
+
+    def __init__(self):
+        self.said, theirs = fork.Pipe(duplex=False)
+        ours, self.asked = fork.Pipe(duplex=False)
+        self.process = fork.Process(target=hold, args=(theirs, ours), daemon=True)
+        self.process.start()
+
+    def take(self):
+        self.asked.send("take")
+        return self
+
+    def says(self, what):
+        return self.said.poll(LONG) and self.said.recv() == what
+
+    def let_go(self):
+        self.asked.send("let go")
+
+
+def test_the_lock_is_taken_and_given_back():
+    with measuring_lock():
+        pass
+    other = Other().take()
+    assert other.says("held")
+    other.let_go()
+    assert other.says("released")
+
+
+def test_another_process_waits_until_the_lock_is_free():
+    other = Other()
+    with measuring_lock():
+        other.take()
+        assert not other.said.poll(0.3)
+    assert other.says("held")
+    other.let_go()
+
+
+def test_two_that_wait_hold_it_one_after_the_other():
+    first = Other().take()
+    assert first.says("held")
+    second = Other().take()
+    assert not second.said.poll(0.3)
+    first.let_go()
+    assert second.says("held")
+    second.let_go()
+
+
+def test_a_holder_that_is_killed_does_not_keep_the_lock():
+    other = Other().take()
+    assert other.says("held")
+    os.kill(other.process.pid, signal.SIGKILL)
+    successor = Other().take()
+    assert successor.says("held")
+    successor.let_go()
+
+
+def test_what_fails_under_the_lock_gives_it_back():
+    with pytest.raises(ZeroDivisionError), measuring_lock():
+        1 / 0  # noqa: B018 - it is meant to fail
+    other = Other().take()
+    assert other.says("held")
+    other.let_go()
+
+
+def test_a_child_that_outlives_the_measurement_does_not_keep_the_lock():
+    with measuring_lock():
+        sleeper = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
+    other = Other().take()
+    try:
+        assert other.says("held")
+    finally:
+        other.let_go()
+        sleeper.communicate()

@@ -1,0 +1,68 @@
+"""What is read about a host, and what makes two hosts differ."""
+
+import os
+from dataclasses import replace
+
+import pytest
+
+from dlas import host
+from dlas.host import Host
+
+HOST = Host("A CPU", "x86_64", ("avx", "avx2"), ("L1 data 32K",), 4, None, 2**34)
+
+
+def test_this_host_is_read_once_and_has_cores_memory_and_a_name():
+    here = host.probe()
+    assert here.cores == len(os.sched_getaffinity(0))
+    assert here.memory > 0
+    assert here.cpu
+    assert 1 <= here.usable_threads <= here.cores
+    assert host.probe() is here
+
+
+def test_only_flags_that_matter_to_kernels_are_kept():
+    assert all(flag.startswith(("avx", "fma", "f16c", "amx", "sse4")) for flag in host.probe().flags)
+
+
+@pytest.mark.parametrize(
+    ("files", "quota"),
+    [
+        ({"cpu.max": "max 100000"}, None),
+        ({"cpu.max": "150000 100000"}, 1.5),
+        ({"cpu/cpu.cfs_quota_us": "200000", "cpu/cpu.cfs_period_us": "100000"}, 2.0),
+        ({"cpu/cpu.cfs_quota_us": "-1", "cpu/cpu.cfs_period_us": "100000"}, None),
+        ({}, None),
+    ],
+)
+def test_the_quota_is_read_from_either_version_of_control_groups(tmp_path, monkeypatch, files, quota):
+    for name, text in files.items():
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(text + "\n")
+    monkeypatch.setattr(host, "_CGROUP", tmp_path)
+    assert host.probe.__wrapped__().quota == quota
+
+
+@pytest.mark.parametrize(("quota", "threads"), [(None, 4), (8.0, 4), (2.9, 2), (0.5, 1)])
+def test_usable_threads_are_the_cores_cut_by_the_quota(quota, threads):
+    assert replace(HOST, quota=quota).usable_threads == threads
+
+
+def test_equal_hosts_have_equal_fingerprints():
+    assert replace(HOST).fingerprint == HOST.fingerprint
+    assert len(HOST.fingerprint) == 12
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"cpu": "B CPU"},
+        {"architecture": "aarch64"},
+        {"flags": ("avx",)},
+        {"caches": ()},
+        {"cores": 2},
+        {"quota": 1.5},
+        {"memory": 2**33},
+    ],
+)
+def test_whatever_differs_makes_another_host(change):
+    assert replace(HOST, **change).fingerprint != HOST.fingerprint
