@@ -9,9 +9,9 @@ from dlas import host
 from dlas.artifacts import Store
 from dlas.errors import StudyError
 from dlas.stack import Stack
+from dlas.study import run as running
 from dlas.study import spec
 from dlas.study.progress import Listen, nobody
-from dlas.study.run import run
 from dlas.study.spec import Measure, Study
 
 if TYPE_CHECKING:
@@ -26,11 +26,17 @@ def store() -> Store:
     return Store(Path(os.environ.get(STORE) or cache / "dlas").expanduser().resolve())
 
 
+def run(file: str | Path, *, out: str | Path | None = None, jobs: int | None = None) -> "xr.Dataset":
+    """Run the study in a TOML file; its cube lies beside it unless `out` says otherwise."""
+    path = Path(file)
+    return run_study(spec.read(path, {}), Path(out) if out else path.with_suffix(".nc"), jobs)
+
+
 def run_study(
     study: Study, out: Path, jobs: int | None = None, listen: Listen = nobody, retry: bool = False
 ) -> "xr.Dataset":
     """Build and measure what a study lacks, write its cube to `out`, give the cube back."""
-    planned = run(study, store(), out, jobs or host.probe().usable_threads, listen, retry)
+    planned = running.run(study, store(), out, jobs or host.probe().usable_threads, listen, retry)
     from dlas import accessor, cube  # noqa: F401 - xarray is slow to import, and needed only from here on
 
     found = cube.from_journal(planned, out)

@@ -1,6 +1,7 @@
 """The cube: what a study found, as an xarray Dataset whose six dimensions are the six layers."""
 
 import json
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -139,7 +140,7 @@ def _attributes(plan: Plan, sessions: Sequence[Mapping[str, Any]]) -> dict[str, 
 
 def save(cube: xr.Dataset, path: Path) -> None:
     """Write NetCDF; the file is replaced in one step."""
-    partial = path.with_suffix(".nc.partial")
+    partial = path.with_suffix(f".{os.getpid()}.partial")
     encoding = {name: {"zlib": True} for name in NUMBERS}
     try:
         cube.to_netcdf(partial, engine="h5netcdf", encoding=encoding)

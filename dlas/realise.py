@@ -119,7 +119,8 @@ def _primitive(text: str) -> Primitive:
     return cast(Primitive, registry.parse("primitive", text)[0])
 
 
-def _relevant(target: Target, generator: Option) -> dict[str, Any]:
+@cache
+def _relevant(target: Target, generator: Option) -> Mapping[str, Any]:
     """The target without the number of threads, unless the generated code depends on it."""
     facts = asdict(target)
     if not getattr(generator, "compiles_for_threads", False):

@@ -13,6 +13,7 @@ from dlas.errors import OptionError
 from dlas.option import LAYERS, Option, names, parameters, read_option, split, sweep, write_option
 
 ENTRY_POINTS = "dlas.options"
+CACHED = 65_536  # texts; a study of ten thousand cells has fewer
 CHAINED = "compression"  # the one layer whose option may be a chain of steps
 
 
@@ -60,7 +61,7 @@ def find(layer: str, name: str) -> type[Option]:
     return known[name]
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=CACHED)
 def parse(layer: str, text: str) -> tuple[Option, ...]:
     """The option of a text; several only for a chain in the compression layer."""
     links = split(text)
@@ -69,12 +70,13 @@ def parse(layer: str, text: str) -> tuple[Option, ...]:
     return tuple(read_option(layer, find(layer, name), name, arguments) for name, arguments in links)
 
 
+@lru_cache(maxsize=CACHED)
 def write(options: tuple[Option, ...]) -> str:
     """Canonical text of an option or a chain."""
     return "+".join(write_option(option) for option in options)
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=CACHED)
 def canonical(layer: str, text: str) -> str:
     """The one text that stands for the same option."""
     return write(parse(layer, text))

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import ndtri, stdtrit
 
 CONFIDENCE = 0.95
 RESAMPLES = 400
@@ -85,6 +84,8 @@ def over_processes(processes: Sequence[Floats], lent: Spread, seed: int = 0) -> 
 
 def _critical(freedom: float) -> float:
     """Student's t for the confidence; the normal quantile for infinite degrees of freedom."""
+    from scipy.special import ndtri, stdtrit  # slow to import, and planning does not need it
+
     level = (1 + CONFIDENCE) / 2
     return float(ndtri(level) if math.isinf(freedom) else stdtrit(freedom, level))
 

@@ -69,8 +69,8 @@ class Journal:
                 raise CubeError(
                     f"{path} was written by another version of dlas (journal {found}); choose another --out"
                 )
-            self._connection.executescript(_SCHEMA)
-            self._connection.execute(f"pragma user_version = {VERSION}")
+            if found == 0:
+                self._connection.executescript(_SCHEMA + f"pragma user_version = {VERSION};")
         except sqlite3.Error as problem:
             raise CubeError(f"journal {path} cannot be used ({problem}); choose another --out") from problem
 

@@ -134,12 +134,11 @@ def _take(layer: str, text: str, found: dict[str, Path]) -> str:
 
 def _located(study: Study, found: Mapping[str, Path]) -> Study:
     """The study with every name of data that its cells use located, as far as anybody said where."""
-    used: dict[str, None] = {}
-    for stack in study.stacks():
-        for layer in LAYERS:
-            for option in stack.options(layer):
-                used.update(dict.fromkeys(registry.locators(option)))
-    places = {name: found.get(name) or _in_data_folder(name) for name in used}
+    stacks = study.stacks()
+    texts = {(layer, getattr(stack, layer)) for layer in LAYERS for stack in stacks}
+    options = {option for layer, text in texts for option in registry.parse(layer, text)}
+    names = {name for option in options for name in registry.locators(option)}
+    places = {name: found.get(name) or _in_data_folder(name) for name in names}
     known = tuple(sorted((name, path) for name, path in places.items() if path))
     return Study(study.name, study.baseline, study.parts, study.measure, known, study.build_timeout)
 
