@@ -1,12 +1,13 @@
 """The store: one folder an artifact, under the key of the recipe that made it, complete or not there at all."""
 
+import errno
 import fcntl
 import json
 import os
 import shutil
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -18,6 +19,8 @@ from dlas.fingerprint import digest, file_digest
 MANIFEST = "manifest.json"
 Facts = Mapping[str, Any]
 _NOTHING = (0, 0)
+_OUT_OF_SPACE = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
+_FULL = 1 << 20  # bytes
 
 
 @dataclass(frozen=True)
@@ -68,15 +71,17 @@ class Store:
             probe.unlink()
 
     def get(self, key: str) -> Artifact | None:
-        """The artifact of a key, or None while it is not built."""
-        return read(self.root / "artifacts" / key)
+        """The artifact of a key, or None while it is not built; its manifest's time tells when it was last used."""
+        artifact = read(self.root / "artifacts" / key)
+        if artifact:
+            with suppress(OSError):  # a store that is only read
+                os.utime(artifact.folder / MANIFEST)
+        return artifact
 
     def artifacts(self) -> list[Artifact]:
         """All complete artifacts, by key."""
-        return [artifact for key in self._keys() if (artifact := self.get(key))]
-
-    def _keys(self) -> list[str]:
-        return sorted(path.parent.name for path in self.root.glob(f"artifacts/*/{MANIFEST}"))
+        folders = sorted(path.parent for path in self.root.glob(f"artifacts/*/{MANIFEST}"))
+        return [artifact for folder in folders if (artifact := read(folder))]
 
     def build(self, recipe: Facts, make: Callable[[Path, Path], Facts]) -> Artifact:
         """The artifact of a recipe, made by `make(out, work)` unless it is there.
@@ -140,10 +145,22 @@ class Store:
         try:
             yield
         except OSError as problem:
-            if self.root not in Path(str(problem.filename or self.root)).parents and problem.filename != str(self.root):
+            if not self._is_ours(problem):
                 raise
             reason = os.strerror(problem.errno or 0).lower()
             raise StoreError(f"store {self.root}: {reason}; name another one with DLAS_STORE") from problem
+        except Exception as problem:
+            # Libraries wrap a full disk in errors of their own.
+            if shutil.disk_usage(self.root).free > _FULL:
+                raise
+            raise StoreError(f"store {self.root}: no space left; name another one with DLAS_STORE") from problem
+
+    def _is_ours(self, problem: OSError) -> bool:
+        """Whether a failure is the store's own: on a path in it, or for want of space."""
+        if problem.filename is None:
+            return problem.errno in _OUT_OF_SPACE
+        path = Path(str(problem.filename))
+        return path == self.root or self.root in path.parents or path in self.root.parents
 
 
 def read(folder: Path) -> Artifact | None:

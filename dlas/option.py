@@ -35,6 +35,9 @@ class Option(Protocol):
     suggested: ClassVar[tuple[str, ...]]
     __dataclass_fields__: ClassVar[dict[str, Any]]
 
+    def __hash__(self) -> int:
+        """Options are values."""
+
 
 @dataclasses.dataclass(frozen=True)
 class Parameter:

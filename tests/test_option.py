@@ -32,7 +32,7 @@ def read(text):
 
 everything = st.builds(
     Everything,
-    st.text(min_size=1),
+    st.text(min_size=1) | st.text("%+,@= :/24BbCcé", min_size=1),
     st.integers(),
     st.floats(allow_nan=False, allow_infinity=False),
     st.booleans(),

@@ -23,7 +23,7 @@ def values(kind, declaration):
     if kind is bool:
         return st.booleans()
     if kind is str:
-        return st.text(min_size=1)
+        return st.text(min_size=1) | st.text("%+,@= :/24BbCcé", min_size=1)
     if kind is int:
         return st.integers(declaration.low, declaration.high)
     bounds = {"exclude_min": declaration.open, "exclude_max": declaration.open and declaration.high is not None}

@@ -139,12 +139,9 @@ def store_prune(
 
 
 def main() -> None:
-    """Run the command line: one sentence and exit code 2 for what the user can mend, 130 for Ctrl-C."""
+    """Run the command line: one sentence and exit code 2 for what the user can mend."""
     try:
-        app(standalone_mode=True)
+        app()
     except DlasError as problem:
         typer.echo(f"dlas: {problem}", err=True)
         sys.exit(2)
-    except KeyboardInterrupt:
-        typer.echo("dlas: interrupted; the same command goes on from here", err=True)
-        sys.exit(130)

@@ -3,10 +3,14 @@
 from collections.abc import Sequence
 from pathlib import Path
 
+import typer
+
 from dlas import api
 from dlas.cli import arguments, progress
 from dlas.study import spec
 from dlas.study.spec import Study
+
+INTERRUPTED = 130  # as shells say it
 
 
 def perturb(
@@ -39,8 +43,12 @@ def cube_beside(file: Path) -> Path:
 
 
 def _run(study: Study, out: Path, jobs: int, retry: bool, quiet: bool) -> None:
-    with progress.shown(quiet) as listen:
-        cube = api.run_study(study, out, jobs or None, listen, retry)
+    try:
+        with progress.shown(quiet) as listen:
+            cube = api.run_study(study, out, jobs or None, listen, retry)
+    except KeyboardInterrupt:
+        typer.echo("dlas: interrupted; the same command goes on from here", err=True)
+        raise typer.Exit(INTERRUPTED) from None
     from dlas.cli import show
 
     show.print_table(cube)

@@ -60,6 +60,7 @@ class Journal:
     """An open journal; every change is one transaction."""
 
     def __init__(self, path: Path) -> None:
+        self._path = path
         try:
             self._connection = sqlite3.connect(path, timeout=60, isolation_level=None)
             self._connection.execute("pragma journal_mode = wal")
@@ -80,13 +81,15 @@ class Journal:
 
     @contextmanager
     def _transaction(self) -> Iterator[sqlite3.Connection]:
-        self._connection.execute("begin immediate")
         try:
+            self._connection.execute("begin immediate")
             yield self._connection
-        except BaseException:
-            self._connection.execute("rollback")
-            raise
-        self._connection.execute("commit")
+            self._connection.execute("commit")
+        except sqlite3.Error as problem:
+            raise CubeError(f"journal {self._path} cannot be written ({problem}); what it holds is safe") from problem
+        finally:
+            if self._connection.in_transaction:
+                self._connection.execute("rollback")
 
     # --- writing
 

@@ -15,6 +15,8 @@ def remark(record: Mapping[str, Any], evidence: Evidence, ratio: float | None) -
 
     `ratio` is its latency over that of the same stack without the cell's compression, None if unknown.
     """
+    if not record["trained"]:
+        return "random weights: no accuracy"
     if ratio is None or ratio < LITTLE:
         return ""
     zeros = 1 - record["nonzeros"] / record["parameters"]

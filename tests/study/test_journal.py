@@ -216,7 +216,7 @@ def test_kill_9_in_the_middle_of_a_transaction_undoes_it_and_frees_the_file(path
 
 def test_runs_of_which_one_cannot_be_noted_are_not_noted_at_all(journal):
     _, block = begin(journal)
-    with pytest.raises(sqlite3.IntegrityError):
+    with pytest.raises(CubeError, match="cannot be written"):
         journal.note_runs([a_run(block), a_run(None)])
     assert journal.runs(HOST) == []
     journal.note_runs([a_run(block)])
