@@ -9,8 +9,8 @@ from dlas import host
 from dlas.artifacts import Store
 from dlas.errors import StudyError
 from dlas.stack import Stack
+from dlas.study import quantities, reading, spec
 from dlas.study import run as running
-from dlas.study import spec
 from dlas.study.progress import Listen, nobody
 from dlas.study.spec import Measure, Study
 
@@ -29,7 +29,7 @@ def store() -> Store:
 def run(file: str | Path, *, out: str | Path | None = None, jobs: int | None = None) -> "xr.Dataset":
     """Run the study in a TOML file; its cube lies beside it unless `out` says otherwise."""
     path = Path(file)
-    return run_study(spec.read(path, {}), Path(out) if out else path.with_suffix(".nc"), jobs)
+    return run_study(reading.read(path, {}), Path(out) if out else path.with_suffix(".nc"), jobs)
 
 
 def run_study(
@@ -64,7 +64,7 @@ def perturb(
     if not vary:
         raise StudyError('nothing varies; name a layer, as in compression=["none", "int8"]')
     places = {name: Path(path).expanduser().resolve() for name, path in (data or {}).items()}
-    measure = Measure(margin=spec.share(margin), budget=spec.seconds(budget))
+    measure = Measure(margin=quantities.share(margin), budget=quantities.seconds(budget))
     departed = (baseline or Stack()).as_dict()
     study = spec.compose(Path(out).stem, departed, vary, measure, places)
     return run_study(study, Path(out), jobs)

@@ -203,15 +203,18 @@ def name_of(option: Option) -> str:
 def expand(raw: str) -> list[str]:
     """The numbers of `start:stop:step` (stop included) as texts, or the text itself when it is no range."""
     match = _RANGE.fullmatch(raw)
+    if not match:
+        return [raw]
     try:
-        start, stop, step = (Decimal(part) for part in match.groups()) if match else (None, None, None)
+        start, stop, step = (Decimal(part) for part in match.groups())
     except ArithmeticError:
         return [raw]
-    if start is None or stop is None or step is None:
-        return [raw]
-    if not all(x.is_finite() for x in (start, stop, step)) or step == 0 or (stop - start) / step < 0:
+    try:
+        count = int((stop - start) / step) + 1
+    except (ArithmeticError, ValueError):  # a step of nought, an end that is not finite, a quotient out of range
+        count = 0
+    if count < 1 or (stop - start) * step < 0:
         raise OptionError(f"range {raw} never reaches its end; write start:stop:step")
-    count = int((stop - start) / step) + 1
     if count > _SWEEP_LIMIT:
         raise OptionError(f"range {raw} has {count} values; use a larger step")
     return [format((start + step * i).normalize(), "f") for i in range(count)]

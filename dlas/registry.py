@@ -104,11 +104,18 @@ def take_paths(layer: str, text: str) -> tuple[str, dict[str, Path]]:
         for key, (_, declaration, _) in parameters(type(option)).items():
             value = str(getattr(option, key))
             if declaration.locator and "/" in value:
-                path = Path(value).expanduser().resolve()
+                path = _absolute(layer, option, value)
                 places[path.stem] = path
                 option = dataclasses.replace(option, **{key: path.stem})
         links.append(option)
     return write(tuple(links)), places
+
+
+def _absolute(layer: str, option: Option, text: str) -> Path:
+    try:
+        return Path(text).expanduser().resolve()
+    except (RuntimeError, ValueError) as problem:  # no such home, or a character that no path has
+        raise OptionError(f"{layer} {write((option,))}: {text!r} is no path ({problem})") from problem
 
 
 def locators(option: Option) -> list[str]:

@@ -7,7 +7,7 @@ from dlas import api, host
 from dlas.cli import arguments
 from dlas.cli.progress import duration
 from dlas.cli.study import cube_beside
-from dlas.study import spec
+from dlas.study import reading
 from dlas.study.estimate import Work, measuring_seconds, missing_work
 from dlas.study.plan import Plan, plan
 from dlas.study.run import unfinished
@@ -17,7 +17,7 @@ _SHOWN = 40
 
 def show(file: Path, data: Sequence[str], out: Path | None, why: bool) -> None:
     """Print the cells, what cannot be and why, what would be built and measured, and the time it would take."""
-    planned = plan(spec.read(file, arguments.places(data)), host.probe())
+    planned = plan(reading.read(file, arguments.places(data)), host.probe())
     todo = unfinished(planned, out or cube_beside(file))
     work = missing_work(planned.steps(todo), api.store())
     _print_cells(planned)

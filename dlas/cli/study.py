@@ -7,7 +7,7 @@ import typer
 
 from dlas import api
 from dlas.cli import arguments, progress
-from dlas.study import spec
+from dlas.study import quantities, reading, spec
 from dlas.study.spec import Study
 
 INTERRUPTED = 130  # as shells say it
@@ -25,7 +25,7 @@ def perturb(
     quiet: bool,
 ) -> None:
     """Compose a study from arguments and run it."""
-    measure = spec.Measure(margin=spec.share(margin), budget=spec.seconds(budget))
+    measure = spec.Measure(margin=quantities.share(margin), budget=quantities.seconds(budget))
     changes = arguments.settings(settings, "--set")
     study = spec.compose(out.stem, changes, arguments.varied(layers), measure, arguments.places(data))
     _run(study, out, jobs, retry, quiet)
@@ -33,7 +33,7 @@ def perturb(
 
 def run(file: Path, data: Sequence[str], out: Path | None, jobs: int, retry: bool, quiet: bool) -> None:
     """Read a study and run it."""
-    study = spec.read(file, arguments.places(data))
+    study = reading.read(file, arguments.places(data))
     _run(study, out or cube_beside(file), jobs, retry, quiet)
 
 

@@ -44,7 +44,8 @@ def judge(evidence: Evidence, stored_precision: str, macs: Sequence[int], thread
 
 def _share(evidence: Evidence, stored_precision: str, macs: Sequence[int]) -> float:
     """Share of the multiply-adds (of the operators, where kernels and operators do not match) in that precision."""
-    weights = macs if len(macs) == len(evidence.kernels) else [1] * len(evidence.kernels)
+    matched = len(macs) == len(evidence.kernels) and any(macs)
+    weights = macs if matched else [1] * len(evidence.kernels)
     right = sum(w for w, k in zip(weights, evidence.kernels, strict=True) if k.precision == stored_precision)
     return right / max(1, sum(weights))
 

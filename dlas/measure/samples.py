@@ -75,6 +75,8 @@ def unpack(packed: bytes) -> Samples:
 
 def by_round(rounds: NDArray[np.int64], seconds: Floats) -> Rounds:
     """Median log seconds of each round."""
+    if len(rounds) == 0:
+        return {}
     logs = np.log(np.maximum(seconds, 1e-12))
     order = np.argsort(rounds, kind="stable")
     numbers, starts = np.unique(rounds[order], return_index=True)

@@ -35,6 +35,10 @@ class Spread:
     freedom: float
 
 
+# One process with nobody to borrow from: what was seen between processes on quiet machines.
+ALONE = Spread(0.005**2, 4)
+
+
 def half_interval(logs: Floats, seed: int = 0) -> float:
     """Half the 95 % bootstrap interval of the median over rounds; infinite for fewer than four rounds."""
     if len(logs) < 4:
@@ -62,24 +66,32 @@ def spread_between(cells: Sequence[Sequence[Floats]]) -> Spread:
 def over_processes(processes: Sequence[Floats], lent: Spread, seed: int = 0) -> Interval:
     """Mean of the processes' medians with its interval; one array of logs over rounds for each process.
 
-    The variance between processes is the cell's own, moderated by what the other cells of its blocks show, as
-    in Smyth (2004), doi 10.2202/1544-6115.1027, with a fixed prior weight; never less than what the bootstrap
-    over rounds shows within them.
+    The variance between processes is the cell's own, moderated by what the other cells show, as in Smyth (2004),
+    doi 10.2202/1544-6115.1027, with a fixed prior weight; `lent` is pooled over all of them, this one included.
+    The interval is never narrower than what the bootstrap over rounds shows within the processes.
     """
     medians = np.array([float(np.median(logs)) for logs in processes])
     count = len(medians)
-    own = count - 1
-    weight = min(PRIOR_WEIGHT, lent.freedom)
-    freedom = own + weight
     within = float(np.mean([np.var(_resampled_medians(logs, seed)) for logs in processes]))
-    if freedom == 0:
-        variance, freedom = within, math.inf
-    else:
-        between = float(np.var(medians)) * count
-        variance = max(within, (between + weight * lent.variance) / freedom)
-    half = _critical(freedom) * math.sqrt(variance / count)
+    between = _moderated(medians, lent)
+    half = max(
+        _critical(between.freedom) * math.sqrt(between.variance / count),
+        _critical(math.inf) * math.sqrt(within / count),
+    )
     centre = float(medians.mean())
     return Interval(centre, centre - half, centre + half)
+
+
+def _moderated(medians: Floats, lent: Spread) -> Spread:
+    """The variance between a cell's processes, moderated by what its block lends; the cell's own share taken out."""
+    own = len(medians) - 1
+    squares = float(np.var(medians)) * len(medians)
+    others = lent.freedom - own
+    if own + max(0.0, others) == 0:
+        return ALONE
+    prior = max(0.0, lent.variance * lent.freedom - squares) / others if others > 0 else 0.0
+    weight = min(PRIOR_WEIGHT, max(0.0, others))
+    return Spread((squares + weight * prior) / (own + weight), own + weight)
 
 
 def _critical(freedom: float) -> float:

@@ -1,6 +1,8 @@
 """The journal: every session, cell, block and run of a study in one SQLite file. It is the truth; a cube is a view."""
 
+import fcntl
 import json
+import os
 import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -63,17 +65,26 @@ class Journal:
         self._path = path
         try:
             self._connection = sqlite3.connect(path, timeout=60, isolation_level=None)
-            self._connection.execute("pragma journal_mode = wal")
-            self._connection.execute("pragma synchronous = normal")
             found = self._connection.execute("pragma user_version").fetchone()[0]
             if found not in (0, VERSION):
                 raise CubeError(
                     f"{path} was written by another version of dlas (journal {found}); choose another --out"
                 )
             if found == 0:
-                self._connection.executescript(_SCHEMA + f"pragma user_version = {VERSION};")
+                self._make(path)
+            self._connection.execute("pragma synchronous = normal")
         except sqlite3.Error as problem:
             raise CubeError(f"journal {path} cannot be used ({problem}); choose another --out") from problem
+
+    def _make(self, path: Path) -> None:
+        """Make the tables; sqlite does not wait for others while it switches to write-ahead logging."""
+        folder = os.open(path.parent, os.O_RDONLY)
+        try:
+            fcntl.flock(folder, fcntl.LOCK_EX)
+            self._connection.execute("pragma journal_mode = wal")
+            self._connection.executescript(_SCHEMA + f"pragma user_version = {VERSION};")
+        finally:
+            os.close(folder)
 
     def close(self) -> None:
         """Close the file."""

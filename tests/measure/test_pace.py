@@ -58,14 +58,12 @@ def test_a_network_that_jumps_about_warms_up_for_the_most_time(clock):
     assert MOST_WARM_UP <= clock.walls * 1e-9 <= MOST_WARM_UP + WINDOW * 2e-2
 
 
-@pytest.mark.xfail(strict=True, reason="|now - inf| <= 2 % of inf holds, so the first window counts as settled")
 def test_a_first_window_has_nothing_to_be_stable_against(clock):
     cold = WINDOW
     seconds = warm_up(clock.work(lambda n: 0.1 if n < cold else 0.05), clock)
     assert seconds == pytest.approx(0.05)
 
 
-@pytest.mark.xfail(strict=True, reason="the inner loop is sized by the calling thread's time, which a pool leaves idle")
 def test_a_network_that_computes_in_a_pool_does_not_warm_up_for_minutes(clock):
     warm_up(clock.work(0.02, cpu=4e-6), clock)
     assert clock.walls * 1e-9 <= MOST_WARM_UP + WINDOW * 0.02

@@ -71,7 +71,6 @@ def test_a_network_without_counted_multiply_adds_does_not_break_the_judge(macs):
     assert judge(evidence("float32", "float32", "int8"), "float32", macs, 1).status == "failed"
 
 
-@pytest.mark.xfail(strict=True, reason="operators without multiply-adds give a share of nought for the right precision")
 def test_the_right_precision_is_ok_whatever_the_multiply_adds():
     assert judge(evidence("float32"), "float32", (0,), 1).status == "ok"
 

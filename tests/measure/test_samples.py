@@ -48,7 +48,6 @@ def test_a_round_is_the_median_of_its_repetitions():
     assert rounds == pytest.approx({2: np.log(7), 5: np.log(3)})
 
 
-@pytest.mark.xfail(strict=True, raises=ValueError, reason="splitting nothing gives one empty part, for no round")
 def test_no_repetitions_are_no_rounds():
     assert by_round(np.array([], np.int64), np.array([])) == {}
 

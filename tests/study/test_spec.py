@@ -11,7 +11,9 @@ from hypothesis import strategies as st
 
 from dlas.errors import DlasError, OptionError, StudyError
 from dlas.stack import Stack
-from dlas.study.spec import Measure, Part, Study, compose, read, seconds, share, suggestions
+from dlas.study.quantities import seconds, share
+from dlas.study.reading import read
+from dlas.study.spec import Measure, Part, Study, compose, suggestions
 
 VARIES = '[[part]]\nvary.compression = ["int8"]\n'
 
@@ -214,7 +216,6 @@ def test_a_sample_holds_every_option_about_equally_often(cells, seed):
     assert imbalance(cells, seed) <= max(3, fair)
 
 
-@pytest.mark.xfail(strict=True, reason="cells that fill up for doubled ones are cut off without regard to balance")
 def test_a_sample_is_balanced_to_the_cell():
     assert max(imbalance(cells, seed) for cells in (12, 24, 36) for seed in range(5)) <= 1
 
@@ -236,7 +237,6 @@ def test_a_missing_file_is_told(tmp_path):
     assert str(problem.value) == expected
 
 
-@pytest.mark.xfail(strict=True, reason="the reason is put in lower case with its proper names: utf-8")
 def test_a_file_that_is_no_text_is_told(tmp_path):
     file = tmp_path / "photo.jpg"
     file.write_bytes(b"\xff\xd8\xff")
@@ -352,19 +352,16 @@ BUGS = {
 }
 
 
-@pytest.mark.xfail(strict=True, reason="escapes as a Python error, or is let through")
 @pytest.mark.parametrize("name", BUGS)
 def test_an_author_of_nonsense_is_told_in_one_sentence_too(study, tmp_path, name):
     assert sentence(study, tmp_path, BUGS[name], DlasError)
 
 
-@pytest.mark.xfail(strict=True, reason="the keys of [part] are taken for parts, each for a text of keys")
 def test_a_part_in_single_brackets_is_told_as_such(study, tmp_path):
     assert "[[part]]" in sentence(study, tmp_path, '[part]\nvary.compression = ["int8"]\n')
     assert "unknown key" not in sentence(study, tmp_path, '[part]\nvary.compression = ["int8"]\n')
 
 
-@pytest.mark.xfail(strict=True, reason="the name is used as a pattern", raises=(ValueError, AssertionError))
 @pytest.mark.parametrize("name", ["**", "roses[1]"])
 def test_a_name_of_data_is_no_pattern(study, tmp_path, monkeypatch, name):
     monkeypatch.setenv("DLAS_DATA", str(tmp_path))
@@ -398,7 +395,7 @@ def test_no_shares(text):
         share(text)
 
 
-@pytest.mark.parametrize("text", ["", "s", "0s", "-1s", "1..2s", "3 days", "nan", "inf", "1e3s", "3S", "٣s"])
+@pytest.mark.parametrize("text", ["", "s", "0s", "-1s", "1..2s", "3 days", "nan", "inf", "1e999s", "3S", "٣s"])
 def test_no_durations(text):
     with pytest.raises(StudyError, match="is no time; write for example 3s"):
         seconds(text)
