@@ -18,6 +18,7 @@ from dlas.fingerprint import digest, file_digest
 
 MANIFEST = "manifest.json"
 Facts = Mapping[str, Any]
+_WRITTEN = ("key", "recipe", "facts", "files", "seconds")
 _NOTHING = (0, 0)
 _OUT_OF_SPACE = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
 _FULL = 1 << 20  # bytes
@@ -42,7 +43,7 @@ class Artifact:
         return path
 
     def damaged(self) -> list[str]:
-        """Names of its files that are missing or changed."""
+        """Names of its files that are missing or changed; the manifest's where that cannot be read."""
         return [name for name in self.files if not self._intact(name)]
 
     def _intact(self, name: str) -> bool:
@@ -52,7 +53,7 @@ class Artifact:
     @property
     def size(self) -> int:
         """Bytes on disk, the manifest not counted."""
-        return sum((self.folder / name).stat().st_size for name in self.files)
+        return sum(_stamp(self.folder / name)[1] for name in self.files)
 
 
 class Store:
@@ -79,9 +80,8 @@ class Store:
         return artifact
 
     def artifacts(self) -> list[Artifact]:
-        """All complete artifacts, by key."""
-        folders = sorted(path.parent for path in self.root.glob(f"artifacts/*/{MANIFEST}"))
-        return [artifact for folder in folders if (artifact := read(folder))]
+        """All artifacts by key, those whose manifest is lost or unreadable among them (damaged, of unknown recipe)."""
+        return [_read_or_ruin(folder) for folder in sorted(self.root.glob("artifacts/*"))]
 
     def build(self, recipe: Facts, make: Callable[[Path, Path], Facts]) -> Artifact:
         """The artifact of a recipe, made by `make(out, work)` unless it is there.
@@ -109,6 +109,7 @@ class Store:
             }
             (out / MANIFEST).write_text(json.dumps(manifest, indent=1), encoding="utf-8")
             _sync(out)
+            shutil.rmtree(self.root / "artifacts" / key, ignore_errors=True)  # a ruin: a removal that was killed
             out.rename(self.root / "artifacts" / key)
             shutil.rmtree(work, ignore_errors=True)
         built = self.get(key)
@@ -123,7 +124,7 @@ class Store:
     def sweep_work(self) -> int:
         """Remove the unfinished work that no process holds; returns how many folders went."""
         removed = 0
-        for work in sorted((self.root / "work").iterdir()):
+        for work in sorted(self.root.glob("work/*")):
             with self._lock(work.name, wait=False) as held:
                 if held:
                     shutil.rmtree(work, ignore_errors=True)
@@ -167,18 +168,20 @@ def read(folder: Path) -> Artifact | None:
     """The artifact in a folder (a store's, or one that was shipped), or None where there is none."""
     try:
         manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
+        return Artifact(folder=folder, **{name: manifest[name] for name in _WRITTEN})
     except (FileNotFoundError, NotADirectoryError):
         return None
-    except (OSError, ValueError) as problem:
+    except (OSError, ValueError, KeyError, TypeError) as problem:
         raise StoreError(f"{folder / MANIFEST} cannot be read; `dlas store prune --damaged` removes it") from problem
-    return Artifact(
-        key=manifest["key"],
-        folder=folder,
-        recipe=manifest["recipe"],
-        facts=manifest["facts"],
-        files=manifest["files"],
-        seconds=manifest["seconds"],
-    )
+
+
+def _read_or_ruin(folder: Path) -> Artifact:
+    unknown = {"layer": "unknown", "option": "(its manifest is lost)"}
+    ruin = Artifact(folder.name, folder, unknown, {}, {MANIFEST: "lost"}, 0.0)
+    try:
+        return read(folder) or ruin
+    except StoreError:
+        return ruin
 
 
 def _stamp(path: Path) -> tuple[int, int]:

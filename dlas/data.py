@@ -62,15 +62,23 @@ def stratified_split(labels: Labels, shares: Mapping[str, float], seed: int) -> 
 
 def stratified_subset(labels: Labels, count: int) -> NDArray[np.int64]:
     """Indices of a fixed subset of at most `count` images that keeps the classes' proportions."""
-    if count >= len(labels):
-        return np.arange(len(labels))
-    parts = stratified_split(labels, {"chosen": count, "rest": len(labels) - count}, seed=0)
-    return np.sort(parts["chosen"])
+    generator = np.random.default_rng(0)
+    place = np.empty(len(labels))
+    for label in np.unique(labels):
+        members = generator.permutation(np.flatnonzero(labels == label))
+        place[members] = (np.arange(len(members)) + 0.5) / len(members)
+    return np.sort(np.argsort(place, kind="stable")[:count])
 
 
 def check(name: str, images: NDArray[Any], labels: NDArray[Any]) -> None:
-    """Raise DataError unless images and labels fit each other."""
+    """Raise DataError unless images and labels are some, fit each other, and are finite numbers from 0 up."""
     if images.ndim != 4:
         raise DataError(f"{name}: images have shape {images.shape}; they need four dimensions, NHWC or NCHW")
     if labels.shape != (len(images),):
         raise DataError(f"{name}: {len(images)} images but labels of shape {labels.shape}; give one label an image")
+    if not len(images):
+        raise DataError(f"{name}: there are no images; give some for training and some for testing")
+    if images.dtype.kind not in "uif" or not np.isfinite(images).all():
+        raise DataError(f"{name}: some pixels are no finite numbers; give images as numbers")
+    if labels.dtype.kind not in "uif" or (labels != labels.astype(np.int64)).any() or labels.min() < 0:
+        raise DataError(f"{name}: some labels are no whole numbers from 0 up; number the classes")

@@ -13,7 +13,7 @@ from typing import Any
 
 from dlas.errors import DataError
 
-_SHARED = ("dlas.network", "dlas.training")
+_SHARED = ("dlas.data", "dlas.network", "dlas.training")
 _CHUNK = 1 << 20
 
 
@@ -31,22 +31,26 @@ def file_digest(path: Path) -> str:
     return sha.hexdigest()
 
 
-@cache
 def content(path: Path) -> str:
     """Hash of a file, or of a folder's sorted names and contents; raises DataError if there is none."""
     if path.is_file():
-        return file_digest(path)
+        return _file_content(path, path.stat().st_mtime_ns, path.stat().st_size)
     if path.is_dir():
         files = sorted(p for p in path.rglob("*") if p.is_file())
-        return digest({str(p.relative_to(path)): file_digest(p) for p in files})
+        return digest({str(p.relative_to(path)): content(p) for p in files})
     raise DataError(f"{path} does not exist; name a file or a folder that does")
+
+
+@cache
+def _file_content(path: Path, mtime_ns: int, size: int) -> str:  # noqa: ARG001 - the state that the cache is for
+    return file_digest(path)
 
 
 @cache
 def code_version(module: str) -> str:
     """Hash of the code that implements an option, without comments, layout and docstrings.
 
-    Counted are the option's module and what it imports inside its own layer's folder, `network.py` and
+    Counted are the option's module and what it imports inside its own layer's folder, `data.py`, `network.py` and
     `training.py`; for a plug-in its whole package.
     """
     return digest({name: _normalised(_source(name)) for name in _implementation(module)})
@@ -97,7 +101,8 @@ def _source(module: str) -> str:
     spec = importlib.util.find_spec(module)
     if spec is None or spec.origin is None:
         return ""
-    return Path(spec.origin).read_text(encoding="utf-8")
+    path = Path(spec.origin)
+    return path.read_text(encoding="utf-8") if path.suffix == ".py" else repr(file_digest(path))
 
 
 def _normalised(source: str) -> str:

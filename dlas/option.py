@@ -9,7 +9,7 @@ import math
 import re
 import typing
 from collections.abc import Mapping
-from decimal import Decimal
+from decimal import Context, Decimal, localcontext
 from functools import cache
 from typing import Any, ClassVar, Protocol, runtime_checkable
 from urllib.parse import quote, unquote
@@ -21,7 +21,7 @@ LAYERS = ("dataset", "model", "compression", "primitive", "codegen", "hardware")
 Value = str | int | float | bool
 _RESERVED = re.compile(r"[+,@=%\s]")
 _RANGE = re.compile(r"([^:]+):([^:]+):([^:]+)")
-_SWEEP_LIMIT = 10_000
+SWEEP_LIMIT = 10_000
 
 
 @runtime_checkable
@@ -161,12 +161,13 @@ def read_option(layer: str, option: type[Option], name: str, arguments: list[tup
 
 
 def _checked(place: str, key: str, raw: str, kind: type, declaration: Parameter) -> Value:
+    shown = raw if raw.isprintable() else repr(raw)
     try:
         value = _read(kind, raw)
     except (ValueError, KeyError):
-        raise OptionError(f"{place}: {key}={raw} is no {_WORDS[kind]}; {declaration.help}") from None
+        raise OptionError(f"{place}: {key}={shown} is no {_WORDS[kind]}; {declaration.help}") from None
     if not declaration.permits(value) or value == "":
-        raise OptionError(f"{place}: {key}={raw} is not allowed; it must be {declaration.allowed() or 'given'}")
+        raise OptionError(f"{place}: {key}={shown} is not allowed; it must be {declaration.allowed() or 'given'}")
     return value
 
 
@@ -209,23 +210,26 @@ def expand(raw: str) -> list[str]:
         start, stop, step = (Decimal(part) for part in match.groups())
     except ArithmeticError:
         return [raw]
-    try:
-        count = int((stop - start) / step) + 1
-    except (ArithmeticError, ValueError):  # a step of nought, an end that is not finite, a quotient out of range
-        count = 0
-    if count < 1 or (stop - start) * step < 0:
+    with localcontext(Context(traps=[])):  # an overflow becomes infinite, a division of nought by nought no number
+        steps = (stop - start) / step
+    if not all(x.is_finite() for x in (start, stop, step)) or step == 0 or steps < 0:
         raise OptionError(f"range {raw} never reaches its end; write start:stop:step")
-    if count > _SWEEP_LIMIT:
-        raise OptionError(f"range {raw} has {count} values; use a larger step")
-    return [format((start + step * i).normalize(), "f") for i in range(count)]
+    if steps >= SWEEP_LIMIT:
+        raise OptionError(f"range {raw} has more than {SWEEP_LIMIT:,} values; use a larger step")
+    return [format((start + step * i).normalize(), "f") for i in range(int(steps) + 1)]
 
 
-def sweep(text: str, numeric: typing.Callable[[str, str | None], bool]) -> list[str]:
-    """Every option text that a text with ranges stands for; `numeric` tells which arguments are numbers."""
-    links = []
-    for name, arguments in split(text):
-        spread = [
-            [(f"{k}={v}" if k else v) for v in (expand(raw) if numeric(name, k) else [raw])] for k, raw in arguments
-        ]
-        links.append([name + ("@" + ",".join(choice) if choice else "") for choice in itertools.product(*spread)])
-    return ["+".join(choice) for choice in itertools.product(*links)]
+def sweep(text: str, values: typing.Callable[[str, str | None, str], list[str]]) -> list[str]:
+    """Every option text that a text with ranges stands for; `values` spreads the range of one argument."""
+    links = [
+        (name, [[f"{k}={v}" if k else v for v in values(name, k, raw)] for k, raw in arguments])
+        for name, arguments in split(text)
+    ]
+    count = math.prod(len(choices) for _, spread in links for choices in spread)
+    if count > SWEEP_LIMIT:
+        raise OptionError(f"{text} stands for {count:,} options, more than {SWEEP_LIMIT:,}; use larger steps")
+    chosen = [
+        [name + ("@" + ",".join(choice) if choice else "") for choice in itertools.product(*spread)]
+        for name, spread in links
+    ]
+    return ["+".join(choice) for choice in itertools.product(*chosen)]

@@ -11,6 +11,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from typing import IO, Any
 
 from dlas import errors
@@ -80,7 +81,8 @@ class Child:
 
     def close(self) -> None:
         """End the child; kill it if it does not go."""
-        self._stream(self._process.stdin).close()
+        with suppress(BrokenPipeError):  # what a dead child did not take
+            self._stream(self._process.stdin).close()
         try:
             self._process.wait(timeout=5)
         except subprocess.TimeoutExpired:

@@ -66,7 +66,6 @@ def hardware_of(stack: Stack) -> Hardware:
     return cast(Hardware, stack.options("hardware")[0])
 
 
-@cache
 def _network_steps(dataset: str, model: str, chain: str, places: Places) -> tuple[Step, tuple[Step, ...]]:
     data = _step("dataset", registry.parse("dataset", dataset)[0], (), places)
     networks = [_step("model", registry.parse("model", model)[0], (data.key,), places)]

@@ -3,6 +3,7 @@
 import dataclasses
 import difflib
 import importlib
+import os
 import pkgutil
 from collections.abc import Iterable, Mapping
 from functools import cache, lru_cache
@@ -10,7 +11,7 @@ from importlib.metadata import entry_points
 from pathlib import Path
 
 from dlas.errors import OptionError
-from dlas.option import LAYERS, Option, names, parameters, read_option, split, sweep, write_option
+from dlas.option import LAYERS, Option, expand, names, parameters, read_option, split, sweep, write_option
 
 ENTRY_POINTS = "dlas.options"
 CACHED = 65_536  # texts; a study of ten thousand cells has fewer
@@ -46,7 +47,7 @@ def _plugged_in(layer: str) -> Iterable[type[Option]]:
             continue
         try:
             yield point.load()
-        except (ImportError, AttributeError) as problem:
+        except (ImportError, AttributeError, SyntaxError) as problem:
             raise OptionError(
                 f"{layer} {name}: its package cannot be imported ({problem}); repair or remove it"
             ) from problem
@@ -64,6 +65,7 @@ def find(layer: str, name: str) -> type[Option]:
 @lru_cache(maxsize=CACHED)
 def parse(layer: str, text: str) -> tuple[Option, ...]:
     """The option of a text; several only for a chain in the compression layer."""
+    catalogue(layer)  # an unknown layer is told first
     links = split(text)
     if len(links) > 1 and layer != CHAINED:
         raise OptionError(f"{layer}: {text!r} is a chain; only {CHAINED} takes one (in values write + as %2B)")
@@ -85,12 +87,17 @@ def canonical(layer: str, text: str) -> str:
 def expanded(layer: str, text: str) -> list[str]:
     """Canonical texts of all options that a text with ranges stands for."""
 
-    def numeric(name: str, keyword: str | None) -> bool:
+    def values(name: str, keyword: str | None, raw: str) -> list[str]:
         declared = parameters(find(layer, name))
         key = keyword or next((k for k, (_, p, _) in declared.items() if p.positional), "")
-        return key in declared and declared[key][0] in (int, float)
+        if key not in declared or declared[key][0] not in (int, float):
+            return [raw]
+        try:
+            return expand(raw)
+        except OptionError as problem:
+            raise OptionError(f"{layer} {name}: {key}: {problem}") from problem
 
-    return [canonical(layer, choice) for choice in sweep(text, numeric)]
+    return [canonical(layer, choice) for choice in sweep(text, values)]
 
 
 def take_paths(layer: str, text: str) -> tuple[str, dict[str, Path]]:
@@ -112,10 +119,14 @@ def take_paths(layer: str, text: str) -> tuple[str, dict[str, Path]]:
 
 
 def _absolute(layer: str, option: Option, text: str) -> Path:
+    """A typed path as an absolute one; links stay, so that its stem is the one that was typed."""
     try:
-        return Path(text).expanduser().resolve()
-    except (RuntimeError, ValueError) as problem:  # no such home, or a character that no path has
+        path = Path(os.path.abspath(Path(text).expanduser()))  # noqa: PTH100 - resolve() would follow links
+    except RuntimeError as problem:  # no such home
         raise OptionError(f"{layer} {write((option,))}: {text!r} is no path ({problem})") from problem
+    if "\0" in text:
+        raise OptionError(f"{layer} {write((option,))!r}: a path has no null character; name a file or a folder")
+    return path
 
 
 def locators(option: Option) -> list[str]:

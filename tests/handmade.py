@@ -1,5 +1,6 @@
 """Plans, values and cubes made by hand, so that what must come out of them is known."""
 
+from dlas import accessor  # noqa: F401 - gives cubes their `.dlas`
 from dlas.cube import build
 from dlas.host import Host
 from dlas.realise import Realisation, Step

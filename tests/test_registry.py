@@ -137,7 +137,7 @@ def test_what_looks_like_a_range_in_a_text_parameter_is_text():
     [("hardware", "cpu@threads=1:5:1,batch=1:5:1"), ("compression", "int8@calibration=1:5:1+int8@calibration=1:5:1")],
 )
 def test_several_sweeps_together_respect_the_limit_of_one(monkeypatch, layer, text):
-    monkeypatch.setattr("dlas.option._SWEEP_LIMIT", 20)
+    monkeypatch.setattr("dlas.option.SWEEP_LIMIT", 20)
     with pytest.raises(OptionError):
         registry.expanded(layer, text)
 

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
+from zipfile import BadZipFile
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,6 +12,7 @@ from dlas import data
 from dlas.errors import DataError
 from dlas.option import parameter
 
+PARTS = ("train", "test")
 ARRAYS = ("x_train", "y_train", "x_test", "y_test")
 VALIDATION = 0.1
 CALIBRATION = 256
@@ -30,10 +32,13 @@ class Npz:
     def load(self, source: Path | None, out: Path) -> dict[str, Any]:
         """Normalise by mean and deviation of each channel over the training images; 10 % become validation."""
         arrays = _read(self.file, source)
-        images = {part: _channels_first(self.file, arrays[f"x_{part}"]) for part in ("train", "test")}
-        labels = {part: arrays[f"y_{part}"].astype(np.int64) for part in ("train", "test")}
-        for part in images:
-            data.check(f"dataset npz@{self.file}", images[part], labels[part])
+        for part in PARTS:
+            data.check(f"dataset npz@{self.file}: {part}", arrays[f"x_{part}"], arrays[f"y_{part}"])
+        images = {part: _channels_first(arrays[f"x_{part}"]) for part in PARTS}
+        labels = {part: arrays[f"y_{part}"].astype(np.int64) for part in PARTS}
+        shapes = [images[part].shape[1:] for part in PARTS]
+        if shapes[0] != shapes[1]:
+            raise DataError(f"dataset npz@{self.file}: training images are {shapes[0]}, test images {shapes[1]}")
         mean = images["train"].mean((0, 2, 3), keepdims=True)
         deviation = images["train"].std((0, 2, 3), keepdims=True) + 1e-12
         images = {part: (pixels - mean) / deviation for part, pixels in images.items()}
@@ -48,7 +53,7 @@ def _read(name: str, source: Path | None) -> dict[str, NDArray[Any]]:
     try:
         with np.load(source, allow_pickle=False) as file:
             arrays = {key: file[key] for key in file.files}
-    except (OSError, ValueError, KeyError) as problem:
+    except (OSError, ValueError, KeyError, TypeError, EOFError, BadZipFile) as problem:
         raise DataError(f"dataset npz@{name}: {source} is no readable .npz file ({problem})") from problem
     missing = [key for key in ARRAYS if key not in arrays]
     if missing:
@@ -56,8 +61,6 @@ def _read(name: str, source: Path | None) -> dict[str, NDArray[Any]]:
     return arrays
 
 
-def _channels_first(name: str, images: NDArray[Any]) -> NDArray[np.float32]:
-    if images.ndim != 4:
-        raise DataError(f"dataset npz@{name}: images have shape {images.shape}; they need four dimensions")
+def _channels_first(images: NDArray[Any]) -> NDArray[np.float32]:
     last_is_channels = images.shape[3] in CHANNELS and images.shape[1] not in CHANNELS
     return np.ascontiguousarray(images.transpose(0, 3, 1, 2) if last_is_channels else images, np.float32)
