@@ -3,6 +3,7 @@
 import pytest
 from handmade import plan_of, stack
 
+from dlas.artifacts import MANIFEST
 from dlas.realise import Step
 from dlas.study.estimate import LOADING, measuring_seconds, missing_work
 
@@ -42,6 +43,12 @@ def test_what_is_in_the_store_is_no_work(store):
     build(store, executable(), prune("int8"))
     missing = executable("torch")
     assert [work.step for work in missing_work([executable(), missing, prune("int8")], store)] == [missing]
+
+
+def test_an_artifact_whose_manifest_is_lost_must_be_made_again(store):
+    build(store, executable())
+    (store.get(executable().key).folder / MANIFEST).unlink()
+    assert [work.step for work in missing_work([executable()], store)] == [executable()]
 
 
 def test_an_option_that_was_never_built_says_so(store):

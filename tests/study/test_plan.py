@@ -85,15 +85,18 @@ def test_several_impossible_things_and_nothing_else_are_refused_too():
 def test_a_baseline_that_cannot_be_is_refused():
     said = refusal(study({"codegen": ["torch"]}, baseline=Stack(hardware="cpu@threads=3")))
     assert said == (
-        "the baseline cannot be: 3 threads asked for, but this process may use 2; choose another with --set or [baseline]"
+        "the baseline cannot be: 3 threads asked for, but this process may use 2; "
+        "choose another with --set or [baseline]"
     )
 
 
 def test_a_package_that_is_not_installed_is_an_obstacle(packages):
-    packages["onnxruntime"] = None
-    planned = plan(study({"codegen": ["onnxruntime", "torch"]}), HOST)
+    packages["openvino"] = None
+    planned = plan(
+        study({"codegen": ["openvino"]}, {"codegen": ["onnxruntime"]}, baseline=Stack(codegen="torch")), HOST
+    )
     assert obstacles(planned) == {
-        "codegen=onnxruntime": "codegen onnxruntime needs the package onnxruntime; install dlas[all], or onnxruntime alone"
+        "codegen=openvino": "codegen openvino needs the package openvino; install dlas[all], or openvino alone"
     }
 
 

@@ -16,8 +16,8 @@ def evidence(*kernels, isa="avx2"):
     return Evidence(kernels, 1, isa)
 
 
-def record(zeros=0.0, precision="float32"):
-    return {"parameters": 1000, "nonzeros": 1000 * (1 - zeros), "precision": precision}
+def record(zeros=0.0, precision="float32", trained=True):
+    return {"parameters": 1000, "nonzeros": 1000 * (1 - zeros), "precision": precision, "trained": trained}
 
 
 DENSE = evidence(*[kernel()] * 9, kernel("linear"))
@@ -56,6 +56,11 @@ def test_integers_without_the_instructions_for_them_are_told(isa):
 
 def test_zeros_of_a_quantised_network_are_told_first():
     assert "ran dense" in remark(record(zeros=0.5, precision="int8"), INT8, SLOW)
+
+
+@pytest.mark.parametrize("ratio", [None, 0.1, SLOW])
+def test_random_weights_are_told_however_fast_they_are(ratio):
+    assert remark(record(zeros=0.9, trained=False), DENSE, ratio) == "random weights: no accuracy"
 
 
 # --- silence ----------------------------------------------------------------------------------------------------
