@@ -51,6 +51,11 @@ class Artifact:
         return bool(_hash_of(path, _stamp(path)) == self.files[name])
 
     @property
+    def ruined(self) -> bool:
+        """Whether its manifest is lost, so that only its folder is known."""
+        return MANIFEST in self.files
+
+    @property
     def size(self) -> int:
         """Bytes on disk, the manifest not counted."""
         return sum(_stamp(self.folder / name)[1] for name in self.files)

@@ -11,7 +11,7 @@ import numpy as np
 import xarray as xr
 
 from dlas import registry
-from dlas.errors import CubeError
+from dlas.errors import CubeError, OptionError
 from dlas.option import LAYERS, name_of, parameters
 from dlas.stack import Stack
 from dlas.study.journal import Journal
@@ -146,13 +146,14 @@ def save(cube: xr.Dataset, path: Path) -> None:
         cube.to_netcdf(partial, engine="h5netcdf", encoding=encoding)
         partial.rename(path)
     except OSError as problem:
+        partial.unlink(missing_ok=True)
         raise CubeError(f"cube {path} cannot be written ({problem}); choose another --out") from problem
 
 
 def open_cube(path: Path | str) -> xr.Dataset:
     """The cube in a NetCDF file; raises CubeError for what is no cube."""
     try:
-        cube = xr.load_dataset(path, engine="h5netcdf")
+        cube = xr.load_dataset(path, engine="h5netcdf", phony_dims="sort")
     except FileNotFoundError:
         raise CubeError(f"cube {path} does not exist; `dlas perturb` and `dlas run` make one") from None
     except (OSError, ValueError, KeyError) as problem:
@@ -172,16 +173,23 @@ def select(cube: xr.Dataset, **chosen: Any) -> xr.Dataset:
     for name, wanted in chosen.items():
         if name not in cube.coords:
             raise CubeError(f"the cube has no coordinate {name!r}; it has {', '.join(map(str, cube.coords))}")
-        values = wanted if isinstance(wanted, (list, tuple)) else [wanted]
+        values = [_as_written(name, value) for value in (wanted if isinstance(wanted, (list, tuple)) else [wanted])]
         (dimension,) = cube[name].dims
         known = cube[name].values.tolist()
         missing = [value for value in values if value not in known]
         if missing:
-            raise CubeError(
-                f"{name}={missing[0]} is not in the cube; it has {', '.join(map(str, dict.fromkeys(known)))}"
-            )
+            there = ", ".join(map(str, dict.fromkeys(known)))
+            raise CubeError(f"{name}={missing[0]} is not in the cube; it has {there}")
         cube = cube.isel({dimension: [i for i, value in enumerate(known) if value in values]})
     return cube
+
+
+def _as_written(name: str, value: Any) -> Any:
+    """An option as the cube's coordinate has it, however it was written; anything else as it is."""
+    try:
+        return registry.canonical(name, value) if name in LAYERS else value
+    except OptionError:
+        return value
 
 
 def frame(cube: xr.Dataset) -> Any:

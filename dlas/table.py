@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable, Mapping
+from decimal import Decimal
 from typing import Any
 
 import xarray as xr
@@ -39,7 +40,7 @@ def _row(cell: Row, baseline: Stack) -> dict[str, str]:
         label,
         with_interval(100 * cell["accuracy"], 100 * cell["accuracy_low"], 100 * cell["accuracy_high"]),
         quantity(cell["latency"], cell["latency_low"], cell["latency_high"], units=_TIMES),
-        "1" if label == "baseline" else _speed_up(cell),
+        _speed_up(cell),
         quantity(size, size, size, units=_BYTES),
         cell["status"],
         cell["remark"] or cell["reason"],
@@ -51,6 +52,8 @@ def _speed_up(cell: Row) -> str:
     low, high = cell["relative_latency_low"], cell["relative_latency_high"]
     if math.isnan(cell["relative_latency"]):
         return ""
+    if low == high:  # the baseline itself
+        return "1"
     return with_interval(1 / cell["relative_latency"], 1 / high, 1 / low) + "×"
 
 
@@ -66,16 +69,16 @@ def decimals_for(half: float) -> int:
     """Decimals for a half-interval: two of its digits if the first is 1 or 2, else one."""
     if not half > 0 or not math.isfinite(half):
         return 2
-    exponent = math.floor(math.log10(half))
-    digits = 2 if half / 10**exponent < 3 else 1
-    return min(9, max(0, digits - 1 - exponent))
+    exact = Decimal(repr(half))
+    digits = 2 if exact.as_tuple().digits[0] < 3 else 1
+    return min(9, max(0, digits - 1 - exact.adjusted()))
 
 
 def quantity(value: float, low: float, high: float, *, units: tuple[tuple[float, str], ...]) -> str:
     """A quantity with its interval in the unit that suits its size; empty for NaN."""
     if math.isnan(value):
         return ""
-    scale, unit = next(((s, u) for s, u in units if abs(value) >= s), units[-1])
+    scale, unit = next(((s, u) for s, u in units if float(f"{abs(value):.3g}") >= s), units[-1])
     if low == high:
         return f"{value / scale:.3g} {unit}"
     return f"{with_interval(value / scale, low / scale, high / scale)} {unit}"

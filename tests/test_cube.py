@@ -223,13 +223,13 @@ def test_a_folder_is_no_cube(tmp_path):
     assert str(tmp_path) in sentence(open_cube, tmp_path)
 
 
-@pytest.mark.parametrize("share", [0.01, 0.1, 0.5, 0.9, 0.999])
-def test_a_truncated_cube_is_no_cube(star, tmp_path, share):
+def test_a_truncated_cube_is_no_cube(star, tmp_path):
     path = tmp_path / "star.nc"
     save(star, path)
     whole = path.read_bytes()
-    path.write_bytes(whole[: int(share * len(whole))])
-    assert sentence(open_cube, path) == f"{path} is no cube of dlas; name the .nc file that `dlas run` wrote"
+    for share in (0.01, 0.1, 0.5, 0.9, 0.999):
+        path.write_bytes(whole[: int(share * len(whole))])
+        assert sentence(open_cube, path) == f"{path} is no cube of dlas; name the .nc file that `dlas run` wrote"
 
 
 def test_an_hdf5_file_of_somebody_else_is_no_cube(tmp_path):
@@ -244,3 +244,13 @@ def test_a_netcdf_of_somebody_else_is_no_cube(tmp_path):
     xr.Dataset({"rain": ("day", [1.0, 2.0])}).to_netcdf(path, engine="h5netcdf")
     said = sentence(open_cube, path)
     assert said == f"{path} is no cube of this version of dlas (dlas cube 1); make it again from its journal"
+
+
+def test_a_cube_whose_inner_structure_is_damaged_is_told(tmp_path, monkeypatch):
+    """What h5py says of some flipped bytes; of others it never stops reading, so no real file is damaged here."""
+
+    def damaged(*_, **__):
+        raise RuntimeError("Link iteration failed (incorrect metadata checksum after all read attempts)")
+
+    monkeypatch.setattr(xr, "load_dataset", damaged)
+    assert str(tmp_path / "hurt.nc") in sentence(open_cube, tmp_path / "hurt.nc")

@@ -170,6 +170,11 @@ def test_the_speed_up_is_one_over_the_latency_and_its_interval_turned_round(cube
     assert found["compression=int8"] == ""
 
 
+def test_a_baseline_that_failed_has_no_speed_up():
+    cube = cube_of({stack(): {"status": "failed", "reason": "it crashed"}})
+    assert rows(cube)[0]["speed-up"] == ""
+
+
 def test_a_remark_is_shown_and_else_the_reason(cube):
     found = {row["option"]: (row["status"], row["remark"]) for row in rows(cube)}
     assert found["codegen=torch"] == ("ok", "as is")

@@ -4,9 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from statistics import median
 
-from dlas import registry
 from dlas.artifacts import Artifact, Store
-from dlas.option import name_of
+from dlas.option import split
 from dlas.realise import Step
 from dlas.study.plan import Cell, Plan
 
@@ -32,7 +31,7 @@ class Work:
 
 def missing_work(steps: Sequence[Step], store: Store) -> list[Work]:
     """The steps whose artifacts are not in the store."""
-    there = store.artifacts()
+    there = [artifact for artifact in store.artifacts() if not artifact.ruined]
     done = {artifact.key for artifact in there}
     return [Work(step, _why(step, there), _seconds(step, there)) for step in steps if step.key not in done]
 
@@ -62,13 +61,13 @@ def _changed(new: Mapping[str, object], old: Mapping[str, object]) -> list[str]:
 
 def _seconds(step: Step, there: Sequence[Artifact]) -> float | None:
     same_layer = [a for a in there if a.recipe["layer"] == step.layer]
-    names = _names(step.layer, step.option)
-    alike = [a.seconds for a in same_layer if _names(step.layer, a.recipe["option"]) == names]
+    names = _names(step.option)
+    alike = [a.seconds for a in same_layer if _names(a.recipe["option"]) == names]
     return median(alike) if alike else None
 
 
-def _names(layer: str, text: str) -> list[str]:
-    return [name_of(option) for option in registry.parse(layer, text)]
+def _names(text: str) -> list[str]:
+    return [name for name, _ in split(text)]
 
 
 def measuring_seconds(plan: Plan, cells: Sequence[Cell]) -> float:

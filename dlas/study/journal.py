@@ -162,12 +162,14 @@ class Journal:
         rows = self._connection.execute("select key, status, reason, record from cell where host = ?", (host,))
         return {key: CellRow(key, status, reason, json.loads(r) if r else None) for key, status, reason, r in rows}
 
-    def enough(self, host: str, margin: float, budget: float) -> dict[str, int]:
-        """For each cell, how many of its runs on a host meet this margin or have had this budget."""
+    def enough(self, host: str, baseline: str, margin: float, budget: float) -> dict[str, int]:
+        """For each cell, how many runs beside this baseline on a host meet the margin or have had the budget."""
         rows = self._connection.execute(
-            "select cell, count(*) from run join block on block.id = run.block where block.host = ?"
-            " and ((outcome = 'margin' and run.margin <= ?) or (outcome = 'budget' and run.budget >= ?)) group by cell",
-            (host, margin, budget),
+            "select cell, count(*) from run join block on block.id = run.block"
+            " where block.host = ? and block.baseline = ?"
+            " and ((outcome = 'margin' and run.margin <= ?) or (outcome = 'budget' and run.budget >= ?))"
+            " group by cell",
+            (host, baseline, margin, budget),
         )
         return dict(rows.fetchall())
 

@@ -51,13 +51,17 @@ class Measurer:
 
     def _lacking(self, cells: Iterable[Cell]) -> list[Cell]:
         """Those of some cells that have not ended otherwise and do not have enough runs."""
-        enough = self._journal.enough(self._host, self._limits.margin, self._limits.budget)
+        enough = self._enough()
         ended = {key for key, row in self._journal.cells(self._host).items() if row.status != "ok"}
         wanted = self._plan.study.measure.processes
         return [cell for cell in cells if cell.key not in ended and enough.get(cell.key, 0) < wanted]
 
+    def _enough(self) -> dict[str, int]:
+        baseline = self._plan.baseline.key
+        return self._journal.enough(self._host, baseline, self._limits.margin, self._limits.budget)
+
     def _runs_lacking(self) -> int:
-        enough = self._journal.enough(self._host, self._limits.margin, self._limits.budget)
+        enough = self._enough()
         wanted = self._plan.study.measure.processes
         return sum(wanted - enough.get(cell.key, 0) for cell in self._lacking(self._plan.possible))
 

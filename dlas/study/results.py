@@ -33,7 +33,7 @@ def results(plan: Plan, journal: Journal) -> dict[str, Values]:
     """Variables of each planned cell by its label; what was not measured is left out."""
     host = plan.host.fingerprint
     rows = journal.cells(host)
-    timed = _timed(journal.runs(host), journal.baselines(host))
+    timed = _timed(journal.runs(host), journal.baselines(host), plan.baseline.key)
     shown = [timed[cell.key] for cell in plan.possible if cell.key in timed]
     lent = spread_between([t.paired for t in shown if t.paired]), spread_between([t.latencies for t in shown])
     baseline = rows.get(plan.baseline.key)
@@ -54,22 +54,21 @@ def _gain(cell: Cell, plan: Plan, values: Mapping[str, Values]) -> float | None:
     return pair[0] / pair[1] if plain != cell.label and all(pair) else None  # type: ignore[operator]
 
 
-def _timed(runs: Sequence[RunRow], baselines: Mapping[int, str]) -> dict[str, _Timed]:
-    by_place = {(run.block, run.process, run.cell): run for run in runs}
+def _timed(runs: Sequence[RunRow], baselines: Mapping[int, str], baseline: str) -> dict[str, _Timed]:
+    """Runs by cell; only blocks with the plan's own baseline tell anything relative to it."""
+    anchors = {(run.block, run.process): run for run in runs if run.cell == baseline == baselines[run.block]}
     grouped: defaultdict[str, list[RunRow]] = defaultdict(list)
     for run in runs:
         grouped[run.cell].append(run)
-    return {key: _of_cell(own, by_place, baselines) for key, own in grouped.items()}
+    return {key: _of_cell(own, anchors) for key, own in grouped.items()}
 
 
-def _of_cell(
-    runs: Sequence[RunRow], by_place: Mapping[tuple[int, int, str], RunRow], baselines: Mapping[int, str]
-) -> _Timed:
+def _of_cell(runs: Sequence[RunRow], anchors: Mapping[tuple[int, int], RunRow]) -> _Timed:
     paired = []
     for run in runs:
-        other = by_place.get((run.block, run.process, baselines[run.block]))
-        if other is not None and other.cell != run.cell:
-            logs = paired_logs(run.samples, other.samples, run.facts["wall"] or other.facts["wall"])
+        anchor = anchors.get((run.block, run.process))
+        if anchor is not None and anchor.cell != run.cell:
+            logs = paired_logs(run.samples, anchor.samples, run.facts["wall"] or anchor.facts["wall"])
             paired += [logs] if len(logs) else []
     latencies = [latency_logs(run.samples, run.facts["wall"]) for run in runs]
     clocks = sorted({clock for _, clock in latencies})

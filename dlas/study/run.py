@@ -67,7 +67,9 @@ def _open(out: Path) -> Journal:
 def _unfinished(planned: Plan, journal: Journal, ended: set[str]) -> list[Cell]:
     """Cells that still lack runs, the baseline with them."""
     asked = planned.study.measure
-    enough = journal.enough(planned.host.fingerprint, asked.margin, asked.budget / asked.processes)
+    enough = journal.enough(
+        planned.host.fingerprint, planned.baseline.key, asked.margin, asked.budget / asked.processes
+    )
     todo = [c for c in planned.possible if c.key not in ended and enough.get(c.key, 0) < asked.processes]
     if todo and planned.baseline not in todo and planned.baseline.key not in ended:
         return [planned.baseline, *todo]
