@@ -156,7 +156,7 @@ def open_cube(path: Path | str) -> xr.Dataset:
         cube = xr.load_dataset(path, engine="h5netcdf", phony_dims="sort")
     except FileNotFoundError:
         raise CubeError(f"cube {path} does not exist; `dlas perturb` and `dlas run` make one") from None
-    except (OSError, ValueError, KeyError) as problem:
+    except (OSError, ValueError, KeyError, TypeError, RuntimeError) as problem:
         raise CubeError(f"{path} is no cube of dlas; name the .nc file that `dlas run` wrote") from problem
     if cube.attrs.get("format") != FORMAT:
         raise CubeError(f"{path} is no cube of this version of dlas ({FORMAT}); make it again from its journal")
