@@ -8,8 +8,9 @@ from dlas.registry import catalogue
 def show(layer: str) -> None:
     """Print the options of one layer, or of all."""
     for name in [layer] if layer else LAYERS:
+        options = dict.fromkeys(catalogue(name).values())
         print(name)
-        for option in dict.fromkeys(catalogue(name).values()):
+        for option in options:
             _print_option(option)
         print()
 

@@ -6,6 +6,7 @@ from contextlib import contextmanager
 
 from rich.console import Console
 from rich.status import Status
+from rich.text import Text
 
 from dlas.study.progress import Listen, Progress, nobody
 
@@ -26,7 +27,7 @@ def shown(quiet: bool) -> Iterator[Listen]:
 
 
 def _live(status: Status, progress: Progress) -> None:
-    status.update(sentence(progress))
+    status.update(Text(sentence(progress)))
 
 
 class _Lines:

@@ -7,6 +7,7 @@ from pathlib import Path
 import xarray as xr
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from dlas import api, table
 from dlas.cli import arguments
@@ -15,7 +16,7 @@ from dlas.errors import CubeError
 from dlas.option import LAYERS
 
 FORMATS = ("table", "csv", "json", "markdown")
-_WIDE = 160
+_WIDE = 10_000  # where there is no terminal, nothing is cut
 
 
 def show(path: Path, selection: Sequence[str], sort: str, format_: str) -> None:
@@ -43,7 +44,7 @@ def print_table(cube: xr.Dataset, sort: str | None = None) -> None:
     for heading in table.HEADINGS:
         shown.add_column(heading, overflow="fold", no_wrap=heading != "remark")
     for row in table.rows(cube, sort):
-        shown.add_row(*row.values())
+        shown.add_row(*(Text(text) for text in row.values()))  # a reason is no markup
     console = Console(highlight=False)
     if not console.is_terminal:
         console = Console(highlight=False, width=_WIDE)

@@ -24,8 +24,9 @@ PACKAGES = ("dlas", "numpy", "torch", "onnx", "onnxscript", "onnxruntime", "open
 def run(study: Study, store: Store, out: Path, jobs: int, listen: Listen, retry: bool = False) -> Plan:
     """Build and measure whatever a study lacks; `retry` gives failed cells another chance. Returns its plan."""
     planned = plan(study, host.probe())
+    _make_place_for(out)
     store.prepare()
-    journal = _open(out)
+    journal = Journal(journal_path(out))
     try:
         rows = journal.cells(planned.host.fingerprint)
         ended = {key for key, row in rows.items() if row.status != "ok" and not retry}
@@ -54,14 +55,13 @@ def unfinished(planned: Plan, out: Path) -> list[Cell]:
         journal.close()
 
 
-def _open(out: Path) -> Journal:
+def _make_place_for(out: Path) -> None:
     if out.suffix != ".nc":
         raise CubeError(f"--out {out} must end in .nc; the journal is written beside it")
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
     except OSError as problem:
         raise CubeError(f"folder {out.parent} cannot be made ({os.strerror(problem.errno or 0).lower()})") from problem
-    return Journal(journal_path(out))
 
 
 def _unfinished(planned: Plan, journal: Journal, ended: set[str]) -> list[Cell]:
