@@ -12,6 +12,25 @@ _RELEVANT_FLAGS = ("avx", "fma", "f16c", "amx", "sse4")
 _CGROUP = Path("/sys/fs/cgroup")
 
 
+NATIVE = "native"  # no ceiling: whatever the processor has
+# Instruction sets that a ceiling may name, each holding those before it, with the flags that a processor needs.
+ISAS = {
+    "avx2": ("avx2", "fma"),
+    "avx512": ("avx512f", "avx512bw", "avx512dq", "avx512vl"),
+    "avx512-vnni": ("avx512_vnni",),
+    "amx": ("amx_tile", "amx_int8", "amx_bf16"),
+}
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where in a process an executable is loaded: the device by the runtimes' names, and the threads it may use."""
+
+    device: str
+    index: int
+    threads: int
+
+
 @dataclass(frozen=True)
 class Target:
     """What compiled code depends on; never the CPU model."""
@@ -38,6 +57,16 @@ class Host:
     def fingerprint(self) -> str:
         """Short hash; figures of hosts with different fingerprints are never paired."""
         return hashlib.sha256(json.dumps(asdict(self), sort_keys=True).encode()).hexdigest()[:12]
+
+    @property
+    def isas(self) -> tuple[str, ...]:
+        """The instruction sets of `ISAS` that the processor has, the widest last."""
+        held: list[str] = []
+        for name, flags in ISAS.items():
+            if not set(flags) <= set(self.flags):
+                break
+            held.append(name)
+        return tuple(held)
 
     @property
     def usable_threads(self) -> int:

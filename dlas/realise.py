@@ -9,7 +9,7 @@ from typing import Any, cast
 from dlas import fingerprint, process, registry
 from dlas.artifacts import Artifact, Store
 from dlas.errors import BuildFailed, DataError
-from dlas.host import Host, Target
+from dlas.host import NATIVE, Host, Target
 from dlas.layers import compression
 from dlas.layers.codegen import Codegen
 from dlas.layers.hardware import Hardware
@@ -110,6 +110,11 @@ def _executable(codegen: str, primitive: str, network: str, target: Target) -> S
     return Step("codegen", codegen, (network,), ingredients)
 
 
+def codegen_of(stack: Stack) -> Codegen:
+    """The code generator of a stack."""
+    return _codegen(stack.codegen)
+
+
 def _codegen(text: str) -> Codegen:
     return cast(Codegen, registry.parse("codegen", text)[0])
 
@@ -119,12 +124,9 @@ def _primitive(text: str) -> Primitive:
 
 
 @cache
-def _relevant(target: Target, generator: Option) -> Mapping[str, Any]:
-    """The target without the number of threads, unless the generated code depends on it."""
-    facts = asdict(target)
-    if not getattr(generator, "compiles_for_threads", False):
-        del facts["threads"]
-    return facts
+def _relevant(target: Target, generator: Codegen) -> Mapping[str, Any]:
+    """The facts of the target that the generated code depends on."""
+    return {name: fact for name, fact in asdict(target).items() if name in generator.depends_on}
 
 
 # --- why a stack cannot be ----------------------------------------------------------------------------------------
@@ -132,7 +134,7 @@ def _relevant(target: Target, generator: Option) -> Mapping[str, Any]:
 
 def obstacle(stack: Stack, host: Host) -> str | None:
     """Why a stack cannot be realised on a host, as far as the options know it beforehand; None if they know nothing."""
-    return _obstacle_of_options(stack, host) or _obstacle_between(stack)
+    return _obstacle_of_options(stack, host) or _obstacle_between(stack, host)
 
 
 def _obstacle_of_options(stack: Stack, host: Host) -> str | None:
@@ -147,11 +149,14 @@ def _obstacle_of_options(stack: Stack, host: Host) -> str | None:
     return None
 
 
-def _obstacle_between(stack: Stack) -> str | None:
+def _obstacle_between(stack: Stack, host: Host) -> str | None:
     chain = stack.options("compression")
     generator, lowered, device = _codegen(stack.codegen), _primitive(stack.primitive), hardware_of(stack).device
     if device not in generator.devices:
         return f"{stack.codegen} does not run on {device}"
+    isa = hardware_of(stack).target(host).isa
+    if isa != NATIVE and isa not in generator.ceilings:
+        return f"{stack.codegen} cannot be held to {isa}; its kernels are chosen by the processor alone"
     if lowered.lowerings and generator.dialect not in lowered.lowerings:
         return f"{stack.codegen} chooses its own kernels; {stack.primitive} cannot be asked of it"
     if generator.takes_module and not all(getattr(step, "leaves_module", True) for step in chain):
@@ -185,13 +190,15 @@ def _verb(
     elif step.layer == "compression":
         facts = option.compress(inputs[0], inputs[1], out, work, report)
     else:
-        target = Target(**{"threads": 0, **step.ingredients["target"]})
+        target = Target(**{**_ANYWHERE, **step.ingredients["target"]})
         lowering = _primitive(step.ingredients["primitive"]).lowerings.get(option.dialect)
         inherited = {key: inputs[0].facts[key] for key in _INHERITED}
         facts = {**inherited, **option.compile(inputs[0], lowering, target, out), "batch": target.batch}
     return facts
 
 
+# What a target does not tell a code generator whose code does not depend on it.
+_ANYWHERE = {"isa": NATIVE, "threads": 0}
 # What a measuring child must know of the network without having it.
 _INHERITED = ("model", "shape", "classes", "precision", "module", "trained", "parameters", "nonzeros", "macs")
 

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from dlas.host import ISAS, NATIVE
 from dlas.layers.codegen import Evidence, Kernel
 
 LEAST_AGREEMENT = 0.95
@@ -26,7 +27,7 @@ def revive(evidence: Mapping[str, Any]) -> Evidence:
     return Evidence(kernels, evidence["threads"], evidence["isa"])
 
 
-def judge(evidence: Evidence, stored_precision: str, macs: Sequence[int], threads: int) -> Proof:
+def judge(evidence: Evidence, stored_precision: str, macs: Sequence[int], threads: int, ceiling: str = NATIVE) -> Proof:
     """Compare what a runtime says it runs with the label; `macs` are those of the network's operators, in order."""
     precision = evidence.precision
     share = _share(evidence, stored_precision, macs)
@@ -35,11 +36,19 @@ def judge(evidence: Evidence, stored_precision: str, macs: Sequence[int], thread
     if evidence.threads != threads:
         reason = f"{threads} threads asked for, the runtime uses {evidence.threads}"
         return Proof("failed", reason, precision, share)
+    if not _below(evidence.isa, ceiling):
+        return Proof("failed", f"held to {ceiling}, the runtime uses {evidence.isa}", precision, share)
     if stored_precision == "float32" and share < 1:
         return Proof("failed", f"the network is float32, the runtime computes in {precision}", precision, share)
     if share == 0:
         return Proof("inapplicable", f"no operator ran in {stored_precision}; all ran in {precision}", precision, share)
     return Proof("ok", "", precision, share)
+
+
+def _below(isa: str, ceiling: str) -> bool:
+    """Whether an instruction set is one that the ceiling allows; those below the ladder always are."""
+    ladder = list(ISAS)
+    return ceiling == NATIVE or isa not in ladder or ladder.index(isa) <= ladder.index(ceiling)
 
 
 def _share(evidence: Evidence, stored_precision: str, macs: Sequence[int]) -> float:

@@ -1,6 +1,6 @@
 """A cell's child process as the rounds see it: open, pace, step, close."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,6 +22,7 @@ class Subject:
     network: Path
     data: Path
     command: Command
+    ceiling: Mapping[str, str]  # environment that holds the runtime to the instruction set
 
     @property
     def wall(self) -> bool:
@@ -37,7 +38,8 @@ class Session:
         self.subject = subject
         self._timeout = timeout
         command = subject.command
-        self._child = Child(command.argv, environment(command.threads), command.cpus)
+        env = {**environment(command.place.threads), **subject.ceiling}
+        self._child = Child(command.argv, env, command.cpus)
         self.loaded: Message = {}
         self.peak_memory = 0
         self.clock = ""
@@ -46,7 +48,7 @@ class Session:
         """Load the executable; returns `cold_start` in seconds, `evidence`, and `check` against the reference."""
         subject = self.subject
         folders = {name: str(getattr(subject, name)) for name in ("executable", "network", "data")}
-        request = {"do": "load", "threads": subject.command.threads, **folders}
+        request = {"do": "load", "place": vars(subject.command.place), **folders}
         self.loaded = self._child.ask(request, self._timeout)
         return self.loaded
 

@@ -14,6 +14,7 @@ from dlas import artifacts, data, network, process, registry
 from dlas.artifacts import Artifact
 from dlas.data import Images
 from dlas.errors import BuildFailed
+from dlas.host import Place
 from dlas.layers.codegen import Runner
 from dlas.measure import pace
 from dlas.measure.clocks import Clock, ProcessClock, ThreadClock
@@ -54,7 +55,7 @@ class Worker:
         self._batch = executable.facts["batch"]
         (option,) = registry.parse("codegen", executable.recipe["option"])
         start = time.perf_counter()
-        self._runner = option.load(executable, request["threads"])  # type: ignore[attr-defined]
+        self._runner = option.load(executable, Place(**request["place"]))  # type: ignore[attr-defined]
         self._runner.feed(self._at(0))
         self._runner.infer()
         cold_start = time.perf_counter() - start

@@ -7,11 +7,12 @@ from typing import Any
 from dlas.artifacts import Artifact, Store
 from dlas.errors import BuildFailed
 from dlas.host import Host
+from dlas.layers.hardware import Command
 from dlas.measure import proof
 from dlas.measure.proof import Proof
 from dlas.measure.session import Session, Subject
 from dlas.process import Message
-from dlas.realise import Step, hardware_of
+from dlas.realise import Step, codegen_of, hardware_of
 from dlas.study.plan import Cell
 from dlas.study.spec import Measure
 
@@ -36,12 +37,14 @@ def subject(cell: Cell, store: Store, host: Host) -> Subject:
     """What a cell's child needs to know."""
     realisation = cell.realisation
     assert realisation is not None
+    command = hardware_of(cell.stack).start(host)
     return Subject(
         key=cell.key,
         executable=_artifact(store, realisation.executable).folder,
         network=_artifact(store, realisation.networks[-1]).folder,
         data=_artifact(store, realisation.data).folder,
-        command=hardware_of(cell.stack).start(host),
+        command=command,
+        ceiling=codegen_of(cell.stack).ceilings.get(command.isa, {}),
     )
 
 
@@ -60,7 +63,7 @@ def admit(cell: Cell, store: Store, host: Host, score: Message | None, asked: Me
     session = Session(subject(cell, store, host), asked.timeout)
     try:
         loaded = session.load()
-        proven = _judge(loaded, network, session.subject.command.threads)
+        proven = _judge(loaded, network, session.subject.command)
         status, reason = proven.status, proven.reason
         if status == "ok":
             score = score or session.score(asked.images, SCORE_TIMEOUT)
@@ -94,9 +97,10 @@ def artifact_facts(cell: Cell, store: Store) -> dict[str, Any]:
     }
 
 
-def _judge(loaded: Message, network: Artifact, threads: int) -> Proof:
+def _judge(loaded: Message, network: Artifact, command: Command) -> Proof:
     macs = [operator["macs"] for operator in network.facts["operators"]]
-    return proof.judge(proof.revive(loaded["evidence"]), network.facts["precision"], macs, threads)
+    evidence = proof.revive(loaded["evidence"])
+    return proof.judge(evidence, network.facts["precision"], macs, command.place.threads, command.isa)
 
 
 def _differs(loaded: Message, network: Artifact) -> str:

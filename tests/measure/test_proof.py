@@ -110,3 +110,19 @@ def test_int8_is_judged_by_agreement_and_not_by_error():
     assert wrong_numbers(score(agreement=0.95, relative_error=0.5), "int8") == ""
     said = wrong_numbers(score(agreement=0.9), "int8")
     assert said == "top-1 agreement with the float32 reference is 0.900, below 0.95"
+
+
+@pytest.mark.parametrize(
+    ("isa", "ceiling", "status"),
+    [
+        ("avx512", "avx2", "failed"),
+        ("amx", "avx512-vnni", "failed"),
+        ("avx2", "avx512", "ok"),
+        ("avx2", "avx2", "ok"),
+        ("not told", "avx2", "ok"),
+        ("amx", "native", "ok"),
+    ],
+)
+def test_a_runtime_that_exceeds_its_ceiling_fails(isa, ceiling, status):
+    evidence = Evidence((Kernel("conv", "convolution", "kernel", "float32"),), 1, isa)
+    assert judge(evidence, "float32", [1], 1, ceiling).status == status

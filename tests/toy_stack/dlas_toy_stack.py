@@ -96,6 +96,8 @@ class ToyGen:
     devices: ClassVar = ("cpu",)
     precisions: ClassVar = ("float32",)
     takes_module: ClassVar = False
+    depends_on: ClassVar = ("batch",)
+    ceilings: ClassVar = {}
 
     level: int = parameter("makes cells differ", 1, positional=True, low=1)
     behaviour: str = parameter(
@@ -115,10 +117,10 @@ class ToyGen:
         np.save(out / "weight.npy", weight * (1.5 if self.behaviour == "wrong" else 1))
         return {"weights_size": weight.nbytes}
 
-    def load(self, executable, threads):
+    def load(self, executable, place):
         if self.behaviour in ("segfault", "hang", "memory"):
             misbehave(self.behaviour)
-        return ToyRunner(np.load(executable.file("weight.npy")), threads, self.behaviour)
+        return ToyRunner(np.load(executable.file("weight.npy")), place.threads, self.behaviour)
 
 
 class ToyRunner:

@@ -1,15 +1,14 @@
 """Code generation: what turns a network into something that runs, and proves afterwards what it really ran."""
 
-import re
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar, Protocol
 
 from dlas.artifacts import Artifact
 from dlas.data import Images
-from dlas.host import Target
+from dlas.host import Place, Target
 from dlas.network import Logits
 from dlas.option import Option
 
@@ -59,18 +58,24 @@ class Runner(Protocol):
 
 
 class Codegen(Option, Protocol):
-    """Compiles networks and loads what it compiled."""
+    """Compiles networks and loads what it compiled.
+
+    `depends_on` names the facts of the target that its executables depend on; `ceilings` gives for each
+    instruction set that it can be held to the environment that does so, set before the runtime is imported.
+    """
 
     dialect: ClassVar[str]
     devices: ClassVar[tuple[str, ...]]
     precisions: ClassVar[tuple[str, ...]]
     takes_module: ClassVar[bool]
     packages: ClassVar[tuple[str, ...]]
+    depends_on: ClassVar[tuple[str, ...]]
+    ceilings: ClassVar[Mapping[str, Mapping[str, str]]]
 
     def compile(self, network: Artifact, lowering: str | None, target: Target, out: Path) -> dict[str, Any]:
         """Write the executable's files into `out`; the facts hold `weights_size` in bytes."""
 
-    def load(self, executable: Artifact, threads: int) -> Runner:
+    def load(self, executable: Artifact, place: Place) -> Runner:
         """Load an executable in this process."""
 
 
@@ -81,6 +86,11 @@ def precision_named(kernel: str) -> str:
 
 def widest_isa(kernels: Iterable[str]) -> str:
     """The widest instruction set that kernels' names show, as in `brgconv_avx512_amx_bf16`."""
-    shown = {name for kernel in kernels for name in re.findall(r"sse4\d|avx512|avx2|avx|amx|vnni", kernel)}
-    order = ("amx", "vnni", "avx512", "avx2", "avx", "sse42", "sse41")
-    return next((name for name in order if name in shown), "not told")
+    shown = {isa for kernel in kernels for isa in (_isa_of(kernel.lower()),) if isa}
+    return next((isa for isa in ("amx", "avx512-vnni", "avx512", "avx2", "avx", "sse4") if isa in shown), "not told")
+
+
+def _isa_of(kernel: str) -> str:
+    if "avx512" in kernel:
+        return "amx" if "amx" in kernel else "avx512-vnni" if "vnni" in kernel else "avx512"
+    return next((isa for isa in ("avx2", "avx", "sse4") if isa in kernel), "")

@@ -1,7 +1,7 @@
 """ONNX Runtime: the network as ONNX with a fixed batch, optimised when it is loaded."""
 
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -11,7 +11,7 @@ import numpy as np
 from dlas import network as networks
 from dlas.artifacts import Artifact
 from dlas.data import Images
-from dlas.host import Target
+from dlas.host import Place, Target
 from dlas.layers.codegen import Evidence, Kernel
 from dlas.network import Logits
 
@@ -40,6 +40,8 @@ class OnnxRuntime:
     devices: ClassVar = ("cpu",)
     precisions: ClassVar = ("float32", "int8")
     takes_module: ClassVar = False
+    depends_on: ClassVar = ("architecture", "batch")
+    ceilings: ClassVar[Mapping[str, Mapping[str, str]]] = {}  # its kernels are chosen by the processor alone
 
     def compile(self, network: Artifact, lowering: str | None, target: Target, out: Path) -> dict[str, Any]:
         """Fix the batch; everything else happens when the file is loaded."""
@@ -51,9 +53,9 @@ class OnnxRuntime:
         onnx.save(model, out / MODEL)
         return {"weights_size": sum(numpy_helper.to_array(tensor).nbytes for tensor in model.graph.initializer)}
 
-    def load(self, executable: Artifact, threads: int) -> "_Runner":
+    def load(self, executable: Artifact, place: Place) -> "_Runner":
         """Optimise for this processor and bind input and output once."""
-        return _Runner(executable.file(MODEL), threads)
+        return _Runner(executable.file(MODEL), place.threads)
 
 
 class _Runner:

@@ -9,7 +9,7 @@ import numpy as np
 from dlas import network as networks
 from dlas.artifacts import Artifact
 from dlas.data import Images
-from dlas.host import Target
+from dlas.host import Place, Target
 from dlas.layers.codegen import Evidence, Kernel, precision_named, widest_isa
 from dlas.network import Logits
 
@@ -28,6 +28,13 @@ class OpenVino:
     devices: ClassVar = ("cpu",)
     precisions: ClassVar = ("float32", "int8")
     takes_module: ClassVar = False
+    depends_on: ClassVar = ("architecture", "batch")
+    ceilings: ClassVar = {
+        "avx2": {"ONEDNN_MAX_CPU_ISA": "AVX2"},
+        "avx512": {"ONEDNN_MAX_CPU_ISA": "AVX512_CORE"},
+        "avx512-vnni": {"ONEDNN_MAX_CPU_ISA": "AVX512_CORE_VNNI"},
+        "amx": {"ONEDNN_MAX_CPU_ISA": "AVX512_CORE_AMX"},
+    }
 
     def compile(self, network: Artifact, lowering: str | None, target: Target, out: Path) -> dict[str, Any]:
         """Convert the ONNX, fix the batch, save the weights as they are."""
@@ -39,9 +46,9 @@ class OpenVino:
         openvino.save_model(model, out / MODEL, compress_to_fp16=False)
         return {"weights_size": (out / MODEL).with_suffix(".bin").stat().st_size}
 
-    def load(self, executable: Artifact, threads: int) -> "_Runner":
+    def load(self, executable: Artifact, place: Place) -> "_Runner":
         """Compile for this processor."""
-        return _Runner(executable.file(MODEL), executable.file("model.bin"), threads)
+        return _Runner(executable.file(MODEL), executable.file("model.bin"), place.threads)
 
 
 class _Runner:

@@ -10,7 +10,7 @@ import numpy as np
 from dlas import network as networks
 from dlas.artifacts import Artifact
 from dlas.data import Images
-from dlas.host import Target
+from dlas.host import Place, Target
 from dlas.layers.codegen import Evidence, Kernel
 from dlas.network import Logits
 
@@ -34,6 +34,15 @@ class Torch:
     devices: ClassVar = ("cpu",)
     precisions: ClassVar = ("float32",)
     takes_module: ClassVar = True
+    depends_on: ClassVar = ("architecture", "batch")
+    ceilings: ClassVar = {
+        "avx2": {"ONEDNN_MAX_CPU_ISA": "AVX2", "MKL_ENABLE_INSTRUCTIONS": "AVX2", "ATEN_CPU_CAPABILITY": "avx2"},
+        "avx512": {
+            "ONEDNN_MAX_CPU_ISA": "AVX512_CORE",
+            "MKL_ENABLE_INSTRUCTIONS": "AVX512",
+            "ATEN_CPU_CAPABILITY": "avx512",
+        },
+    }
 
     def compile(self, network: Artifact, lowering: str | None, target: Target, out: Path) -> dict[str, Any]:
         """Copy what rebuilds the module; eager mode compiles nothing."""
@@ -41,9 +50,9 @@ class Torch:
             shutil.copyfile(network.file(name), out / name)
         return {"weights_size": (out / networks.WEIGHTS).stat().st_size}
 
-    def load(self, executable: Artifact, threads: int) -> "_Runner":
+    def load(self, executable: Artifact, place: Place) -> "_Runner":
         """Rebuild the module."""
-        return _Runner(executable, threads)
+        return _Runner(executable, place.threads)
 
 
 class _Runner:

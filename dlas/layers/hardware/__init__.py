@@ -3,28 +3,25 @@
 from dataclasses import dataclass
 from typing import ClassVar, Protocol
 
-from dlas.host import Host, Target
+from dlas.host import NATIVE, Host, Place, Target
 from dlas.option import Option
 
 
 @dataclass(frozen=True)
 class Command:
-    """How the child that runs an executable is started; `clock` is `cpu` or `wall`."""
+    """How the child that runs an executable is started; `clock` is `cpu` or `wall`, `isa` a ceiling or `native`."""
 
     argv: tuple[str, ...]
-    threads: int
+    place: Place
     cpus: tuple[int, ...]
     clock: str
+    isa: str = NATIVE
 
 
 class Hardware(Option, Protocol):
     """A place to run; `device` is what code generators name it by."""
 
     device: ClassVar[str]
-
-    @property
-    def threads(self) -> int:
-        """Threads that the runtime is given."""
 
     @property
     def batch(self) -> int:

@@ -26,7 +26,7 @@ def test_the_precision_is_the_suffix_of_a_kernels_name(kernel, precision):
         (["brgconv_avx2_f32", "jit_sse42_f32"], "avx2"),
         (["jit_avx2_f32", "brgconv_avx512_f32"], "avx512"),
         (["brgconv_avx512_amx_bf16", "brgconv_avx512_f32"], "amx"),
-        (["brgconv_avx512_vnni_i8"], "vnni"),
+        (["brgconv_avx512_vnni_i8"], "avx512-vnni"),
         (["jit_avx_f32"], "avx"),
         (["gemm_any_f32"], "not told"),
         ([], "not told"),
