@@ -5,9 +5,9 @@ from typing import TYPE_CHECKING, Any
 from dlas.stack import Stack
 
 if TYPE_CHECKING:
-    from dlas.api import open_cube, perturb, run
+    from dlas.api import open_cube, perturb, remeasure, run
 
-__all__ = ["Stack", "open_cube", "perturb", "run"]
+__all__ = ["Stack", "open_cube", "perturb", "remeasure", "run"]
 
 
 def __getattr__(name: str) -> Any:

@@ -33,10 +33,13 @@ def run(file: str | Path, *, out: str | Path | None = None, jobs: int | None = N
 
 
 def run_study(
-    study: Study, out: Path, jobs: int | None = None, listen: Listen = nobody, retry: bool = False
+    study: Study, out: Path, jobs: int | None = None, listen: Listen = nobody, retry: bool = False, more: int = 0
 ) -> "xr.Dataset":
-    """Build and measure what a study lacks, write its cube to `out`, give the cube back."""
-    planned = running.run(study, store(), out, jobs or host.probe().usable_threads, listen, retry)
+    """Build and measure what a study lacks, write its cube to `out`, give the cube back.
+
+    `retry` gives failed cells another chance; `more` runs are added to every cell that has enough.
+    """
+    planned = running.run(study, store(), out, jobs or host.probe().usable_threads, listen, retry, more)
     from dlas import accessor, cube  # noqa: F401 - xarray is slow to import, and needed only from here on
 
     found = cube.from_journal(planned, out)
@@ -68,6 +71,16 @@ def perturb(
     departed = (baseline or Stack()).as_dict()
     study = spec.compose(Path(out).stem, departed, vary, measure, places)
     return run_study(study, Path(out), jobs)
+
+
+def remeasure(
+    path: str | Path, processes: int = 3, *, data: Mapping[str, Path] | None = None, listen: Listen = nobody
+) -> "xr.Dataset":
+    """Add runs in so many fresh processes to every cell of a cube; nothing that was measured is lost."""
+    from dlas import cube
+
+    study = cube.study_of(open_cube(path), data or {})
+    return run_study(study, Path(path), listen=listen, more=processes)
 
 
 def open_cube(path: str | Path) -> "xr.Dataset":

@@ -17,6 +17,7 @@ from dlas.stack import Stack
 from dlas.study.journal import Journal
 from dlas.study.plan import Plan, journal_path
 from dlas.study.results import Values, hosts, results
+from dlas.study.spec import Measure, Part, Study, located
 
 FORMAT = "dlas cube 1"
 LARGEST = 10**7  # positions; beyond, the tidy table is offered instead
@@ -54,7 +55,7 @@ NUMBERS: Mapping[str, tuple[str, str]] = {
     "build_time": ("s", "compiling"),
     "processes": ("1", "fresh processes that were measured"),
 }
-TEXTS = ("status", "reason", "remark", "clock", "compute_precision", "isa_used", "stopped_by")
+TEXTS = ("status", "reason", "verdict", "remark", "warning", "clock", "compute_precision", "isa_used", "stopped_by")
 
 
 def from_journal(plan: Plan, out: Path) -> xr.Dataset:
@@ -136,6 +137,14 @@ def _attributes(plan: Plan, sessions: Sequence[Mapping[str, Any]]) -> dict[str, 
         "measured": json.dumps(sorted({s["started"][:10] for s in own})),
         "other_hosts": json.dumps(hosts(sessions, plan.host)),
     }
+
+
+def study_of(cube: xr.Dataset, places: Mapping[str, Path]) -> Study:
+    """The study that made a cube; where its data lie must be said again."""
+    written = json.loads(cube.attrs["spec"])
+    parts = tuple(Part(**{**part, "vary": {k: tuple(v) for k, v in part["vary"].items()}}) for part in written["parts"])
+    study = Study(written["name"], Stack(**written["baseline"]), parts, Measure(**written["measure"]))
+    return located(study, places)
 
 
 def save(cube: xr.Dataset, path: Path) -> None:

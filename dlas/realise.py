@@ -126,7 +126,7 @@ def _primitive(text: str) -> Primitive:
 @cache
 def _relevant(target: Target, generator: Codegen) -> Mapping[str, Any]:
     """The facts of the target that the generated code depends on."""
-    return {name: fact for name, fact in asdict(target).items() if name in generator.depends_on}
+    return {name: fact for name, fact in asdict(target).items() if name in (*_ALWAYS, *generator.depends_on)}
 
 
 # --- why a stack cannot be ----------------------------------------------------------------------------------------
@@ -197,6 +197,7 @@ def _verb(
     return facts
 
 
+_ALWAYS = ("architecture", "batch")
 # What a target does not tell a code generator whose code does not depend on it.
 _ANYWHERE = {"isa": NATIVE, "threads": 0}
 # What a measuring child must know of the network without having it.

@@ -11,7 +11,7 @@ from dlas.cube import baseline_of, frame
 from dlas.option import LAYERS
 from dlas.stack import Stack
 
-HEADINGS = ("option", "accuracy %", "latency", "speed-up", "size", "status", "remark")
+HEADINGS = ("option", "accuracy %", "latency", "speed-up", "verdict", "size", "status", "remark")
 _TIMES = ((1.0, "s"), (1e-3, "ms"), (1e-6, "µs"), (1e-9, "ns"))
 _BYTES = ((1e9, "GB"), (1e6, "MB"), (1e3, "kB"), (1.0, "B"))
 
@@ -41,6 +41,7 @@ def _row(cell: Row, baseline: Stack) -> dict[str, str]:
         with_interval(100 * cell["accuracy"], 100 * cell["accuracy_low"], 100 * cell["accuracy_high"]),
         quantity(cell["latency"], cell["latency_low"], cell["latency_high"], units=_TIMES),
         _speed_up(cell),
+        cell["verdict"],
         quantity(size, size, size, units=_BYTES),
         cell["status"],
         cell["remark"] or cell["reason"],
@@ -82,6 +83,17 @@ def quantity(value: float, low: float, high: float, *, units: tuple[tuple[float,
     if low == high:
         return f"{value / scale:.3g} {unit}"
     return f"{with_interval(value / scale, low / scale, high / scale)} {unit}"
+
+
+def warnings(cube: xr.Dataset) -> list[str]:
+    """The warnings of a cube's cells, each once, with the cells that it is about."""
+    baseline = baseline_of(cube)
+    found: dict[str, list[str]] = {}
+    for cell in frame(cube).to_dict("records"):
+        label = Stack(**{layer: cell[layer] for layer in LAYERS}).difference(baseline)
+        for sentence in filter(None, cell["warning"].splitlines()):
+            found.setdefault(sentence, []).append(label)
+    return [f"{', '.join(labels)}: {sentence}" for sentence, labels in found.items()]
 
 
 def markdown(cube: xr.Dataset, sort: str | None = None) -> str:

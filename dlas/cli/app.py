@@ -78,6 +78,19 @@ def run(
 
 
 @app.command()
+def remeasure(
+    cube: CubeFile,
+    processes: Annotated[int, typer.Option(min=1, help="Fresh processes to add to every cell.")] = 3,
+    data: Data = [],  # noqa: B006
+    quiet: Quiet = False,
+) -> None:
+    """Add runs to every cell of a cube; nothing that was measured is lost."""
+    from dlas.cli import study
+
+    study.remeasure(cube, processes, data, quiet)
+
+
+@app.command()
 def plan(
     study_file: StudyFile,
     data: Data = [],  # noqa: B006
@@ -109,6 +122,18 @@ def show(
     from dlas.cli import show as showing
 
     showing.show(cube, select, sort, format_)
+
+
+@app.command()
+def doctor(
+    format_: Annotated[str, typer.Option("--format", help="text or json.")] = "text",
+    quick: Annotated[bool, typer.Option("--quick", help="Measure for a few seconds only, less precisely.")] = False,
+    quiet: Quiet = False,
+) -> None:
+    """Say what this host is, how well it measures, and what to change."""
+    from dlas.cli import doctor as examining
+
+    examining.show(format_, quick, quiet)
 
 
 @stores.command("list")

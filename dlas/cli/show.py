@@ -49,3 +49,5 @@ def print_table(cube: xr.Dataset, sort: str | None = None) -> None:
     if not console.is_terminal:
         console = Console(highlight=False, width=_WIDE)
     console.print(shown)
+    for number, sentence in enumerate(table.warnings(cube)):
+        print(f"{'' if number else chr(10)}warning  {sentence}")

@@ -1,14 +1,19 @@
 """`dlas perturb` and `dlas run`."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import typer
 
 from dlas import api
 from dlas.cli import arguments, progress
 from dlas.study import quantities, reading, spec
+from dlas.study.progress import Listen
 from dlas.study.spec import Study
+
+if TYPE_CHECKING:
+    import xarray as xr
 
 INTERRUPTED = 130  # as shells say it
 
@@ -42,10 +47,21 @@ def cube_beside(file: Path) -> Path:
     return file.with_suffix(".nc")
 
 
+def remeasure(path: Path, processes: int, data: Sequence[str], quiet: bool) -> None:
+    """Add runs to every cell of a cube."""
+    places = arguments.places(data)
+    _show(path, quiet, lambda listen: api.remeasure(path, processes, data=places, listen=listen))
+
+
 def _run(study: Study, out: Path, jobs: int, retry: bool, quiet: bool) -> None:
+    _show(out, quiet, lambda listen: api.run_study(study, out, jobs or None, listen, retry))
+
+
+def _show(out: Path, quiet: bool, work: Callable[[Listen], "xr.Dataset"]) -> None:
+    """Do the work under the eyes of the user, print the cube that it gives and where it lies."""
     try:
         with progress.shown(quiet) as listen:
-            cube = api.run_study(study, out, jobs or None, listen, retry)
+            cube = work(listen)
     except KeyboardInterrupt:
         typer.echo("dlas: interrupted; the same command goes on from here", err=True)
         raise typer.Exit(INTERRUPTED) from None

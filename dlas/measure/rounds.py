@@ -68,7 +68,7 @@ def run_rounds(
     """
     generator = np.random.default_rng(seed)
     for member in members.values():
-        _guard(member, lambda m: setattr(m, "frozen", m.frozen or m.session.pace()))
+        _guard(member, _warm_up)
     order: list[str] = []
     number, look = 0, FIRST_LOOK
     while waiting := [key for key, member in members.items() if not member.outcome]:
@@ -97,6 +97,12 @@ def _guard(member: Member, act: Callable[[Member], None]) -> None:
         act(member)
     except BuildFailed as problem:
         member.outcome, member.problem = "failed", problem
+
+
+def _warm_up(member: Member) -> None:
+    """Warm the child up; the pace of the first process stays frozen in the others."""
+    found = member.session.pace()
+    member.frozen = member.frozen or found
 
 
 def _step(member: Member, number: int, now: Callable[[], float]) -> None:

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from statistics import NormalDist
 
 import numpy as np
 from numpy.typing import NDArray
@@ -94,12 +95,24 @@ def _moderated(medians: Floats, lent: Spread) -> Spread:
     return Spread((squares + weight * prior) / (own + weight), own + weight)
 
 
+def normal_quantile(probability: float) -> float:
+    """Quantile of the standard normal distribution."""
+    return NormalDist().inv_cdf(probability)
+
+
+def normal_tail(z: float) -> float:
+    """Probability that a standard normal variable exceeds z."""
+    return math.erfc(z / math.sqrt(2)) / 2
+
+
 def _critical(freedom: float) -> float:
     """Student's t for the confidence; the normal quantile for infinite degrees of freedom."""
-    from scipy.special import ndtri, stdtrit  # slow to import, and planning does not need it
-
     level = (1 + CONFIDENCE) / 2
-    return float(ndtri(level) if math.isinf(freedom) else stdtrit(freedom, level))
+    if math.isinf(freedom):
+        return normal_quantile(level)
+    from scipy.special import stdtrit  # slow to import, and planning does not need it
+
+    return float(stdtrit(freedom, level))
 
 
 def wilson(right: int, total: int) -> Interval:

@@ -162,6 +162,16 @@ class Journal:
         rows = self._connection.execute("select key, status, reason, record from cell where host = ?", (host,))
         return {key: CellRow(key, status, reason, json.loads(r) if r else None) for key, status, reason, r in rows}
 
+    def cell(self, host: str, key: str) -> CellRow | None:
+        """One cell's status on a host, if it has one."""
+        query = "select status, reason, record from cell where host = ? and key = ?"
+        row = self._connection.execute(query, (host, key)).fetchone()
+        return CellRow(key, row[0], row[1], json.loads(row[2]) if row[2] else None) if row else None
+
+    def statuses(self, host: str) -> dict[str, str]:
+        """Status of every cell that has one on a host, by key."""
+        return dict(self._connection.execute("select key, status from cell where host = ?", (host,)).fetchall())
+
     def enough(self, host: str, baseline: str, margin: float, budget: float) -> dict[str, int]:
         """For each cell, how many runs beside this baseline on a host meet the margin or have had the budget."""
         rows = self._connection.execute(

@@ -12,9 +12,9 @@ from dlas.measure import proof
 from dlas.measure.samples import Floats, latency_logs, paired_logs
 from dlas.measure.statistics import Interval, Spread, over_processes, paired_difference, spread_between, wilson
 from dlas.realise import hardware_of
-from dlas.study.journal import CellRow, Journal, RunRow
+from dlas.study.journal import KERNEL, CellRow, Journal, RunRow
+from dlas.study.judging import add_verdicts, add_words
 from dlas.study.plan import Cell, Plan
-from dlas.study.remarks import remark
 
 Values = dict[str, Any]
 
@@ -38,20 +38,16 @@ def results(plan: Plan, journal: Journal) -> dict[str, Values]:
     lent = spread_between([t.paired for t in shown if t.paired]), spread_between([t.latencies for t in shown])
     baseline = rows.get(plan.baseline.key)
     values = {c.label: _values(c, rows.get(c.key), timed.get(c.key), lent, baseline) for c in plan.cells}
+    add_verdicts(values, plan.study.measure.margin)
+    kernel = timed[KERNEL].runs if KERNEL in timed else []
     for cell in plan.possible:
         row = rows.get(cell.key)
-        if cell.key in timed and row and row.record:
-            evidence = proof.revive(timed[cell.key].runs[-1].facts["evidence"])
-            values[cell.label]["remark"] = remark(row.record, evidence, _gain(cell, plan, values))
+        if cell.key in timed and row and row.status == "ok":
+            runs = timed[cell.key].runs
+            beside = {(run.block, run.process) for run in runs}
+            same = [run for run in kernel if (run.block, run.process) in beside]
+            add_words(cell, plan, values, row, runs, same)
     return values
-
-
-def _gain(cell: Cell, plan: Plan, values: Mapping[str, Values]) -> float | None:
-    """Latency over that of the same stack with the baseline's compression; None for that one itself."""
-    baseline = plan.study.baseline
-    plain = cell.stack.perturb(compression=baseline.compression).difference(baseline)
-    pair = [values.get(label, {}).get("relative_latency") for label in (cell.label, plain)]
-    return pair[0] / pair[1] if plain != cell.label and all(pair) else None  # type: ignore[operator]
 
 
 def _timed(runs: Sequence[RunRow], baselines: Mapping[int, str], baseline: str) -> dict[str, _Timed]:

@@ -5,6 +5,7 @@ import os
 import platform
 import secrets
 from collections.abc import Mapping
+from contextlib import closing
 from dataclasses import asdict
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from dlas.artifacts import Store
 from dlas.errors import CubeError
 from dlas.study.building import Builder, Failure
 from dlas.study.journal import CellRow, Journal
+from dlas.study.lacking import Runs, lacking, wanted
 from dlas.study.measuring import Measurer
 from dlas.study.plan import Cell, Plan, journal_path, plan
 from dlas.study.progress import Listen
@@ -21,25 +23,24 @@ from dlas.study.spec import Study
 PACKAGES = ("dlas", "numpy", "torch", "onnx", "onnxscript", "onnxruntime", "openvino", "torch-pruning", "scikit-learn")
 
 
-def run(study: Study, store: Store, out: Path, jobs: int, listen: Listen, retry: bool = False) -> Plan:
-    """Build and measure whatever a study lacks; `retry` gives failed cells another chance. Returns its plan."""
+def run(study: Study, store: Store, out: Path, jobs: int, listen: Listen, retry: bool = False, more: int = 0) -> Plan:
+    """Build and measure whatever a study lacks; returns its plan.
+
+    `retry` gives cells that ended badly another chance; `more` runs are added to every cell that has enough.
+    """
     planned = plan(study, host.probe())
     _make_place_for(out)
     store.prepare()
-    journal = Journal(journal_path(out))
-    try:
-        rows = journal.cells(planned.host.fingerprint)
-        ended = {key for key, row in rows.items() if row.status != "ok" and not retry}
-        todo = _unfinished(planned, journal, ended)
+    with closing(Journal(journal_path(out))) as journal:
+        if retry:
+            journal.forget_failures(planned.host.fingerprint, [cell.key for cell in planned.possible])
+        want = wanted(planned, journal, more)
+        todo = _todo(planned, journal, want)
         if todo:
             session = _open_session(journal, planned)
-            if retry:
-                journal.forget_failures(planned.host.fingerprint, [cell.key for cell in todo])
             failures = Builder(store, jobs, study.build_timeout, listen).build(planned.steps(todo))
             _note_failures(journal, session, planned, todo, failures)
-            Measurer(planned, store, journal, session, listen).measure()
-    finally:
-        journal.close()
+            Measurer(planned, store, journal, session, want, listen).measure()
     return planned
 
 
@@ -47,12 +48,14 @@ def unfinished(planned: Plan, out: Path) -> list[Cell]:
     """What `run` would have to measure; without a journal everything."""
     if not journal_path(out).exists():
         return list(planned.possible)
-    journal = Journal(journal_path(out))
-    try:
-        rows = journal.cells(planned.host.fingerprint)
-        return _unfinished(planned, journal, {key for key, row in rows.items() if row.status != "ok"})
-    finally:
-        journal.close()
+    with closing(Journal(journal_path(out))) as journal:
+        return _todo(planned, journal, wanted(planned, journal))
+
+
+def _todo(planned: Plan, journal: Journal, want: Runs) -> list[Cell]:
+    """Cells that lack runs, and the baseline, which every block needs."""
+    missing = lacking(planned, journal, want)
+    return [cell for cell in planned.possible if cell.key in missing or (missing and cell == planned.baseline)]
 
 
 def _make_place_for(out: Path) -> None:
@@ -62,18 +65,6 @@ def _make_place_for(out: Path) -> None:
         out.parent.mkdir(parents=True, exist_ok=True)
     except OSError as problem:
         raise CubeError(f"folder {out.parent} cannot be made ({os.strerror(problem.errno or 0).lower()})") from problem
-
-
-def _unfinished(planned: Plan, journal: Journal, ended: set[str]) -> list[Cell]:
-    """Cells that still lack runs, the baseline with them."""
-    asked = planned.study.measure
-    enough = journal.enough(
-        planned.host.fingerprint, planned.baseline.key, asked.margin, asked.budget / asked.processes
-    )
-    todo = [c for c in planned.possible if c.key not in ended and enough.get(c.key, 0) < asked.processes]
-    if todo and planned.baseline not in todo and planned.baseline.key not in ended:
-        return [planned.baseline, *todo]
-    return todo
 
 
 def _open_session(journal: Journal, planned: Plan) -> int:

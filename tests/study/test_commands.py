@@ -56,7 +56,7 @@ def dlas(bench, *arguments):
 def static(markdown):
     """The columns of a Markdown table in which no time is, without their ruling."""
     rows = [[text.strip() for text in line.strip("|").split("|")] for line in markdown.splitlines()]
-    chosen = [i for i, heading in enumerate(rows[0]) if heading not in ("latency", "speed-up", "size")]
+    chosen = [i for i, heading in enumerate(rows[0]) if heading not in ("latency", "speed-up", "verdict", "size")]
     return [" ".join(filter(None, (row[i] for i in chosen))) for row in rows if row[0] != "---"]
 
 

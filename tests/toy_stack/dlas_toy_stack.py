@@ -96,7 +96,7 @@ class ToyGen:
     devices: ClassVar = ("cpu",)
     precisions: ClassVar = ("float32",)
     takes_module: ClassVar = False
-    depends_on: ClassVar = ("batch",)
+    depends_on: ClassVar = ()
     ceilings: ClassVar = {}
 
     level: int = parameter("makes cells differ", 1, positional=True, low=1)

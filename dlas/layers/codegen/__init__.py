@@ -60,8 +60,8 @@ class Runner(Protocol):
 class Codegen(Option, Protocol):
     """Compiles networks and loads what it compiled.
 
-    `depends_on` names the facts of the target that its executables depend on; `ceilings` gives for each
-    instruction set that it can be held to the environment that does so, set before the runtime is imported.
+    `depends_on` names what its executables depend on beside architecture and batch: `isa`, `threads`, or nothing;
+    `ceilings` gives for each instruction set that it can be held to the environment that does so.
     """
 
     dialect: ClassVar[str]

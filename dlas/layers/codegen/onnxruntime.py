@@ -40,7 +40,7 @@ class OnnxRuntime:
     devices: ClassVar = ("cpu",)
     precisions: ClassVar = ("float32", "int8")
     takes_module: ClassVar = False
-    depends_on: ClassVar = ("architecture", "batch")
+    depends_on: ClassVar = ()
     ceilings: ClassVar[Mapping[str, Mapping[str, str]]] = {}  # its kernels are chosen by the processor alone
 
     def compile(self, network: Artifact, lowering: str | None, target: Target, out: Path) -> dict[str, Any]:

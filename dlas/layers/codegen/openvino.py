@@ -28,7 +28,7 @@ class OpenVino:
     devices: ClassVar = ("cpu",)
     precisions: ClassVar = ("float32", "int8")
     takes_module: ClassVar = False
-    depends_on: ClassVar = ("architecture", "batch")
+    depends_on: ClassVar = ()
     ceilings: ClassVar = {
         "avx2": {"ONEDNN_MAX_CPU_ISA": "AVX2"},
         "avx512": {"ONEDNN_MAX_CPU_ISA": "AVX512_CORE"},

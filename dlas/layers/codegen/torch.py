@@ -34,7 +34,7 @@ class Torch:
     devices: ClassVar = ("cpu",)
     precisions: ClassVar = ("float32",)
     takes_module: ClassVar = True
-    depends_on: ClassVar = ("architecture", "batch")
+    depends_on: ClassVar = ()
     ceilings: ClassVar = {
         "avx2": {"ONEDNN_MAX_CPU_ISA": "AVX2", "MKL_ENABLE_INSTRUCTIONS": "AVX2", "ATEN_CPU_CAPABILITY": "avx2"},
         "avx512": {

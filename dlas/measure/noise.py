@@ -1,0 +1,101 @@
+"""The A/A run: one kernel measured as several cells are; what still differs is noise."""
+
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from dlas.layers.hardware import Command
+from dlas.measure.pace import Pace
+from dlas.measure.rounds import Limits, Member, run_rounds
+from dlas.measure.samples import Samples, paired_logs
+from dlas.measure.session import KernelSession, Subject
+from dlas.measure.statistics import Interval, over_processes, spread_between
+
+BASELINE = "baseline"
+CELLS = ("first", "second")  # two, so that they lend each other their spread as the cells of a block do
+
+_TIMEOUT = 60.0  # s to start or to warm up
+_PARTS = 3  # of a process's rounds, whose speeds are compared
+
+Run = Mapping[str, Samples]  # the samples of one set of fresh processes
+
+
+@dataclass(frozen=True)
+class Noise:
+    """What the A/A run found.
+
+    `ratio` is that of the cell with the wider interval to the baseline, by `seconds` a cell; `clean` the share of all
+    repetitions without an involuntary context switch; `drift` how much slower the kernel's slowest part of the run was
+    than its fastest.
+    """
+
+    ratio: Interval
+    processes: int
+    seconds: float
+    repetitions: int
+    clean: float
+    drift: float
+
+    @property
+    def floor(self) -> float:
+        """Half the ratio's interval, relative: differences below it cannot be seen with this budget."""
+        return (self.ratio.high - self.ratio.low) / 2 / self.ratio.value
+
+
+def measure(command: Command, seconds: float, processes: int, tell: Callable[[str], None]) -> Noise:
+    """Measure for so many seconds a cell, split over fresh processes; raises BuildFailed if a child does not run."""
+    runs: list[Run] = []
+    paces: dict[str, Pace] = {}
+    for number in range(processes):
+        tell(f"the reference kernel against itself, fresh processes {number + 1} of {processes}")
+        runs.append(_run(command, seconds / processes, number, paces))
+    return summary(runs, seconds)
+
+
+def _run(command: Command, seconds: float, seed: int, paces: dict[str, Pace]) -> Run:
+    """One set of fresh processes; `paces` keeps what the first set found, as it does for cells."""
+    with ExitStack() as stack:
+        members = {}
+        for name in (BASELINE, *CELLS):
+            session = KernelSession(Subject(name, Path(), Path(), Path(), command, {}), _TIMEOUT)
+            stack.callback(session.close)
+            session.load()
+            members[name] = Member(session, session.subject.wall, paces.get(name))
+        # No margin is ever met: how far the budget leads is the question.
+        run_rounds(members, (BASELINE,), Limits(0.0, seconds), seed)
+    for name, member in members.items():
+        if member.problem:
+            raise member.problem
+        if member.frozen:
+            paces[name] = member.frozen
+    return {name: member.samples for name, member in members.items()}
+
+
+def summary(runs: Sequence[Run], seconds: float) -> Noise:
+    """What the samples of some sets of processes come to, by the estimator that cells are judged by."""
+    paired = [[paired_logs(run[cell], run[BASELINE], wall=False) for run in runs] for cell in CELLS]
+    lent = spread_between(paired)
+    ratios = [over_processes(logs, lent) for logs in paired]
+    clean = np.concatenate([samples.clean for run in runs for samples in run.values()])
+    return Noise(
+        ratio=max(ratios, key=lambda ratio: ratio.high - ratio.low).exp(),
+        processes=len(runs),
+        seconds=seconds,
+        repetitions=len(clean),
+        clean=float(clean.mean()),
+        drift=drift([run[BASELINE] for run in runs]),
+    )
+
+
+def drift(kernel: Sequence[Samples]) -> float:
+    """Slowest over fastest part of the runs by median processor time, less one; a part is a third of a process."""
+    medians: list[float] = []
+    for samples in kernel:
+        counted = samples.only(samples.clean) if samples.enough_clean else samples
+        edges = np.linspace(0, samples.rounds.max() + 1, _PARTS + 1)[1:-1]
+        part = np.digitize(counted.rounds, edges)
+        medians += [float(np.median(counted.cpu[part == number])) for number in np.unique(part)]
+    return max(medians) / min(medians) - 1

@@ -1,0 +1,115 @@
+"""What lies around a measurement and may disturb it: governor, core siblings, the container's limits, load."""
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+CPUS = Path("/sys/devices/system/cpu")
+CGROUPS = Path("/sys/fs/cgroup")
+MEMBERSHIP = Path("/proc/self/cgroup")
+
+_NO_LIMIT = 2**60  # bytes; version 1 writes the largest multiple of a page below 2**63 for "none"
+_UNITS = {"throttled_usec": 1e-6, "throttled_time": 1e-9}  # s; version 2, version 1
+
+
+@dataclass(frozen=True)
+class Throttling:
+    """How often the container's quota stopped its processes since it began, and for how many seconds in all."""
+
+    times: int
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Surroundings:
+    """Facts of one moment.
+
+    `siblings` are the processors that share a core with the one measured on, itself included; `processors` are those
+    of the whole machine, which the load averages (1, 5, 15 minutes) count; `quota` is in cores, `memory_limit` in
+    bytes, None without one.
+    """
+
+    governor: str | None
+    siblings: tuple[int, ...]
+    processors: int
+    quota: float | None
+    memory_limit: int | None
+    throttling: Throttling
+    load: tuple[float, float, float]
+
+    @property
+    def load_per_processor(self) -> float:
+        """Load average of the last minute over the machine's processors."""
+        return self.load[0] / self.processors
+
+
+def read(cpu: int) -> Surroundings:
+    """The surroundings of a measurement on that processor."""
+    return Surroundings(
+        governor=_text(CPUS / f"cpu{cpu}" / "cpufreq" / "scaling_governor") or None,
+        siblings=_listed(_text(CPUS / f"cpu{cpu}" / "topology" / "thread_siblings_list")) or (cpu,),
+        processors=os.cpu_count() or 1,
+        quota=min(filter(None, map(_quota, _groups("cpu"))), default=None),
+        memory_limit=min(filter(None, map(_memory_limit, _groups("memory"))), default=None),
+        throttling=throttling(),
+        load=os.getloadavg(),
+    )
+
+
+def throttling() -> Throttling:
+    """The most that any control group around this process counted."""
+    counted = (_throttling(folder) for folder in _groups("cpu"))
+    return max(counted, key=lambda found: (found.times, found.seconds), default=Throttling(0, 0.0))
+
+
+def _groups(controller: str) -> Iterator[Path]:
+    """Folders of this process's control group and of those around it, which limit it too."""
+    root = CGROUPS / controller
+    version_1 = root.is_dir()
+    root = root if version_1 else CGROUPS
+    own = Path("/")
+    for line in _text(MEMBERSHIP).splitlines():
+        number, controllers, path = line.split(":", 2)
+        if controller in controllers.split(",") if version_1 else number == "0":
+            own = Path(path)
+    for group in (own, *own.parents):
+        # A container may see its path on the host, which its own /sys does not have.
+        folder = root / group.relative_to("/")
+        if folder.is_dir():
+            yield folder
+
+
+def _quota(folder: Path) -> float | None:
+    allowed, _, period = _text(folder / "cpu.max").partition(" ")
+    if not period:
+        allowed, period = _text(folder / "cpu.cfs_quota_us"), _text(folder / "cpu.cfs_period_us")
+    return int(allowed) / int(period) if allowed.isdigit() and period.isdigit() else None
+
+
+def _memory_limit(folder: Path) -> int | None:
+    limit = _text(folder / "memory.max") or _text(folder / "memory.limit_in_bytes")
+    return int(limit) if limit.isdigit() and int(limit) < _NO_LIMIT else None
+
+
+def _throttling(folder: Path) -> Throttling:
+    pairs = (line.split() for line in _text(folder / "cpu.stat").splitlines())
+    counts = {pair[0]: int(pair[1]) for pair in pairs if len(pair) == 2}
+    seconds = sum(counts.get(name, 0) * unit for name, unit in _UNITS.items())
+    return Throttling(counts.get("nr_throttled", 0), seconds)
+
+
+def _listed(text: str) -> tuple[int, ...]:
+    """Processors of a kernel's list: `0,64` or `2-3`."""
+    found: list[int] = []
+    for part in filter(None, text.split(",")):
+        first, _, last = part.partition("-")
+        found += range(int(first), int(last or first) + 1)
+    return tuple(found)
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8").strip()
+    except OSError:
+        return ""
