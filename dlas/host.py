@@ -52,6 +52,7 @@ class Host:
     cores: int
     quota: float | None
     memory: int
+    gpus: tuple[str, ...] = ()
 
     @property
     def fingerprint(self) -> str:
@@ -87,6 +88,7 @@ def probe() -> Host:
         cores=len(os.sched_getaffinity(0)),
         quota=_quota(),
         memory=os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 2**30 * 2**30,
+        gpus=_gpus(),
     )
 
 
@@ -103,6 +105,14 @@ def _caches() -> tuple[str, ...]:
         for f in folders
         if (f / "size").exists()
     )
+
+
+def _gpus() -> tuple[str, ...]:
+    """Models of the CUDA devices, as the driver tells them; those it tells nothing of are just there."""
+    devices = sorted(Path("/dev").glob("nvidia[0-9]*"))
+    told = [_word(file) for file in sorted(Path("/proc/driver/nvidia/gpus").glob("*/information"))]
+    models = [line.partition(":")[2].strip() for text in told for line in text.splitlines() if line.startswith("Model")]
+    return tuple(models) if len(models) == len(devices) else tuple(device.name for device in devices)
 
 
 def _quota() -> float | None:

@@ -15,7 +15,7 @@ from dlas.measure.session import KernelSession, Subject
 from dlas.measure.statistics import Interval, over_processes, spread_between
 
 BASELINE = "baseline"
-CELLS = ("first", "second")  # two, so that they lend each other their spread as the cells of a block do
+CELLS = ("cell", "lender")  # the second lends the first its spread, as the other cells of a block do
 
 _TIMEOUT = 60.0  # s to start or to warm up
 _PARTS = 3  # of a process's rounds, whose speeds are compared
@@ -27,9 +27,8 @@ Run = Mapping[str, Samples]  # the samples of one set of fresh processes
 class Noise:
     """What the A/A run found.
 
-    `ratio` is that of the cell with the wider interval to the baseline, by `seconds` a cell; `clean` the share of all
-    repetitions without an involuntary context switch; `drift` how much slower the kernel's slowest part of the run was
-    than its fastest.
+    `ratio` is the cell's latency over the baseline's, by `seconds` a cell; `clean` the share of all repetitions without
+    an involuntary context switch; `drift` how much slower the kernel's slowest part of the run was than its fastest.
     """
 
     ratio: Interval
@@ -77,11 +76,9 @@ def _run(command: Command, seconds: float, seed: int, paces: dict[str, Pace]) ->
 def summary(runs: Sequence[Run], seconds: float) -> Noise:
     """What the samples of some sets of processes come to, by the estimator that cells are judged by."""
     paired = [[paired_logs(run[cell], run[BASELINE], wall=False) for run in runs] for cell in CELLS]
-    lent = spread_between(paired)
-    ratios = [over_processes(logs, lent) for logs in paired]
     clean = np.concatenate([samples.clean for run in runs for samples in run.values()])
     return Noise(
-        ratio=max(ratios, key=lambda ratio: ratio.high - ratio.low).exp(),
+        ratio=over_processes(paired[0], spread_between(paired)).exp(),
         processes=len(runs),
         seconds=seconds,
         repetitions=len(clean),

@@ -8,7 +8,7 @@ from typing import Any
 
 from dlas import host
 from dlas.artifacts import Store
-from dlas.errors import BuildFailed
+from dlas.errors import BuildFailed, Inapplicable
 from dlas.measure.lock import measuring_lock
 from dlas.measure.pace import Pace
 from dlas.measure.rounds import Member, run_rounds
@@ -100,6 +100,9 @@ class Measurer:
         score = row.record["score"] if row and row.record else None
         try:
             admitted = proving.admit(cell, self._store, self._plan.host, score, self._plan.study.measure)
+        except Inapplicable as problem:
+            self._note_cell(cell, CellRow(cell.key, "inapplicable", str(problem), None))
+            return None
         except BuildFailed as problem:
             self._note_trouble(cell, problem, "loading")
             return None

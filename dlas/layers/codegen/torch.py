@@ -3,18 +3,25 @@
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
 from dlas import network as networks
 from dlas.artifacts import Artifact
 from dlas.data import Images
+from dlas.errors import Inapplicable
 from dlas.host import Place, Target
 from dlas.layers.codegen import Evidence, Kernel
 from dlas.network import Logits
 
-_CONVOLUTIONS = ("aten::mkldnn_convolution", "aten::_slow_conv2d_forward", "aten::_conv_depthwise2d")
+if TYPE_CHECKING:
+    import torch
+
+_CONVOLUTIONS = (
+    *("aten::mkldnn_convolution", "aten::_slow_conv2d_forward", "aten::_conv_depthwise2d"),
+    "aten::cudnn_convolution",
+)
 _KINDS = {
     **dict.fromkeys(
         ("aten::mkldnn_convolution", "aten::_slow_conv2d_forward", "aten::_conv_depthwise2d"), "convolution"
@@ -25,13 +32,13 @@ _KINDS = {
 
 @dataclass(frozen=True)
 class Torch:
-    """PyTorch in eager mode, channels last, inference mode."""
+    """PyTorch in eager mode, channels last, inference mode; TF32 off on CUDA."""
 
     name: ClassVar = "torch"
     suggested: ClassVar = ("torch",)
     packages: ClassVar = ("torch",)
     dialect: ClassVar = "torch"
-    devices: ClassVar = ("cpu",)
+    devices: ClassVar = ("cpu", "cuda")
     precisions: ClassVar = ("float32",)
     takes_module: ClassVar = True
     depends_on: ClassVar = ()
@@ -52,30 +59,38 @@ class Torch:
 
     def load(self, executable: Artifact, place: Place) -> "_Runner":
         """Rebuild the module."""
-        return _Runner(executable, place.threads)
+        return _Runner(executable, place)
 
 
 class _Runner:
-    def __init__(self, executable: Artifact, threads: int) -> None:
+    def __init__(self, executable: Artifact, place: Place) -> None:
         import torch
 
-        torch.set_num_threads(threads)
+        torch.set_num_threads(place.threads)
         torch.set_num_interop_threads(1)
         self._mode = torch.inference_mode()
         self._mode.__enter__()  # for the rest of this process
-        self._module = networks.rebuild(executable)
+        self._device = _device(place)
+        self._module = networks.rebuild(executable).to(self._device)
         self._module.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
     def feed(self, images: Images) -> None:
         import torch
 
-        self._input = torch.from_numpy(images).contiguous(memory_format=torch.channels_last)
+        self._input = torch.from_numpy(images).to(self._device).contiguous(memory_format=torch.channels_last)
 
     def infer(self) -> None:
         self._output = self._module(self._input)
+        if self._device.type == "cuda":
+            self._wait()
+
+    def _wait(self) -> None:
+        import torch
+
+        torch.cuda.synchronize(self._device)
 
     def output(self) -> Logits:
-        return np.array(self._output)
+        return np.array(self._output.cpu())
 
     def evidence(self) -> Evidence:
         import torch
@@ -85,4 +100,19 @@ class _Runner:
         precision = str(next(self._module.parameters()).dtype).removeprefix("torch.")
         ran = [event.name for event in profile.events() if event.name in _KINDS]
         kernels = tuple(Kernel(f"{name}#{i}", _KINDS[name], name, precision) for i, name in enumerate(ran))
-        return Evidence(kernels, torch.get_num_threads(), torch.backends.cpu.get_cpu_capability().lower())
+        on_cpu = self._device.type == "cpu"
+        isa = torch.backends.cpu.get_cpu_capability().lower() if on_cpu else torch.cuda.get_device_name(self._device)
+        return Evidence(kernels, torch.get_num_threads(), isa)
+
+
+def _device(place: Place) -> "torch.device":
+    """The device; on CUDA with TF32 off, since float32 means float32. Raises Inapplicable without CUDA."""
+    import torch
+
+    if place.device == "cuda":
+        if not torch.cuda.is_available():
+            raise Inapplicable(f"this PyTorch ({torch.__version__}) does not reach a CUDA device; install a CUDA build")
+        torch.backends.cuda.matmul.allow_tf32 = False
+        torch.backends.cudnn.allow_tf32 = False
+        return torch.device(f"cuda:{place.index}")
+    return torch.device("cpu")

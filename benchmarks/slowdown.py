@@ -1,0 +1,78 @@
+"""Whether a known slowdown of 3 % is found, and none where there is none, at a margin of 1.5 %.
+
+Each block holds an executable, the same once more, and the same in a child that makes every inference 3 % slower
+(`slowed.py`), measured as a study measures: three sets of fresh processes, 3 s a cell at most, stopping at the margin.
+"Slower" is a ratio whose 95 % interval lies above one; "different" is one whose interval does not hold the one. A
+hundred blocks, alternating between a network in OpenVINO and the same in ONNX Runtime; both shares have Wilson
+intervals. What the judgement of a whole cube (families of comparisons) makes of it is not measured here.
+`--quick` makes one block with a shorter time.
+"""
+
+import sys
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+from pairs import PROCESSES, bootstrap, built, compare, flat, tell
+from reporting import arguments, publish
+
+from dlas.measure.rounds import Limits
+from dlas.measure.session import Subject
+from dlas.measure.statistics import Interval, wilson
+from dlas.stack import Stack
+
+SHARE = 0.03
+MARGIN = 0.015
+BUDGET = 3.0  # s a cell
+BLOCKS = 100
+# 1 to 2 ms an inference: two readings of the clock more are nothing beside it.
+NETWORK = Stack(model="resnet20@width=2,weights=random", hardware="cpu@batch=6")
+CODEGENS = ("openvino", "onnxruntime")
+
+
+def slower(subject: Subject, share: float) -> Subject:
+    """The same executable in a child that takes a share longer."""
+    program = str(Path(__file__).with_name("slowed.py"))
+    return replace(subject, command=replace(subject.command, argv=(sys.executable, program, str(share))))
+
+
+def block(subject: Subject, limits: Limits, seed: int) -> tuple[Interval, Interval]:
+    """The ratios of the identical and of the slower one to an executable."""
+    same, slow = compare([subject, subject, slower(subject, SHARE)], limits, seed)
+    tell(f"block {seed}: identical {_text(same)}, slower {_text(slow)}")
+    return same, slow
+
+
+def _text(ratio: Interval) -> str:
+    return f"{ratio.value:.4f} [{ratio.low:.4f}, {ratio.high:.4f}]"
+
+
+def figures(pairs: Sequence[tuple[Interval, Interval]]) -> dict[str, float]:
+    """What the blocks come to."""
+    same, slow = zip(*pairs, strict=True)
+    found = sum(ratio.low > 1 for ratio in slow)
+    false = sum(not ratio.low <= 1 <= ratio.high for ratio in same)
+    return {
+        "comparisons": len(pairs),
+        "slowdown": SHARE,
+        "margin": MARGIN,
+        **flat("slower_share", wilson(found, len(pairs))),
+        **flat("identical_different_share", wilson(false, len(pairs))),
+        **flat("slower_ratio", bootstrap([ratio.value for ratio in slow], np.median)),
+        **flat("identical_ratio", bootstrap([ratio.value for ratio in same], np.median)),
+    }
+
+
+def main() -> None:
+    """Measure and publish."""
+    asked = arguments(__doc__ or "")
+    blocks, codegens, budget = (1, CODEGENS[1:], 1.0) if asked.quick else (BLOCKS, CODEGENS, BUDGET)
+    limits = Limits(MARGIN, budget / PROCESSES)
+    with built([NETWORK.perturb(codegen=codegen) for codegen in codegens]) as subjects:
+        found = [block(subjects[i % len(subjects)], limits, seed=PROCESSES * i) for i in range(blocks)]
+    publish(figures(found), asked.json)
+
+
+if __name__ == "__main__":
+    main()
