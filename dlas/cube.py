@@ -34,6 +34,7 @@ NUMBERS: Mapping[str, tuple[str, str]] = {
     "relative_latency_low": ("1", "relative latency, lower end of the 95 % interval"),
     "relative_latency_high": ("1", "relative latency, upper end of the 95 % interval"),
     "throughput": ("1/s", "images a second"),
+    "call_overhead": ("s", "a call of this code generator that computes nothing"),
     "cold_start": ("s", "load and first inference in a fresh process"),
     "accuracy": ("1", "top-1 accuracy of the executable on the scored test images"),
     "accuracy_low": ("1", "accuracy, lower end of the Wilson 95 % interval"),

@@ -25,7 +25,7 @@ def advise(found: Diagnosis) -> list[str]:
         *(_threads(runtime) for runtime in found.runtimes),
         _clean(found.noise),
         _floor(found.noise),
-        _drift(found.noise),
+        _drift(found.noise, around.governor),
     ]
     return [sentence for sentence in sentences if sentence] or [NOTHING]
 
@@ -96,10 +96,12 @@ def _floor(noise: Noise) -> str:
     )
 
 
-def _drift(noise: Noise) -> str:
+def _drift(noise: Noise, governor: str | None) -> str:
     if noise.drift <= DRIFT:
         return ""
-    return (
-        f"the kernel's speed moved by {noise.drift:.0%} during the run: "
-        "fix the processor's frequency (governor performance, no boost), or wait until neighbours are quiet"
+    remedy = (
+        "this host shows no governor, so its clock is set elsewhere; measure when its neighbours are quiet"
+        if governor is None
+        else "fix the processor's frequency (governor performance, no boost)"
     )
+    return f"the kernel's speed moved by {noise.drift:.0%} during the run: {remedy}"

@@ -55,13 +55,23 @@ class Worker:
         self._batch = executable.facts["batch"]
         (option,) = registry.parse("codegen", executable.recipe["option"])
         start = time.perf_counter()
-        self._runner = option.load(executable, Place(**request["place"]))  # type: ignore[attr-defined]
+        place = Place(**request["place"])
+        self._runner = option.load(executable, place)  # type: ignore[attr-defined]
         self._runner.feed(self._at(0))
         self._runner.infer()
         cold_start = time.perf_counter() - start
         self._work = self._runner.infer
-        check = self._against_reference(CHECKED)
-        return {"cold_start": cold_start, "evidence": asdict(self._runner.evidence()), "check": check}
+        return {
+            "cold_start": cold_start,
+            "evidence": asdict(self._runner.evidence()),
+            "check": self._against_reference(CHECKED),
+            "call_overhead": self._overhead(option.idle(self._at(0).shape, place)),  # type: ignore[attr-defined]
+        }
+
+    def _overhead(self, idle: Runner) -> float:
+        """Seconds of a call that computes nothing."""
+        idle.feed(self._at(0))
+        return pace.warm_up(idle.infer, self._clock)
 
     def _kernel(self, request: Message) -> Message:
         self._work = ReferenceKernel().infer

@@ -132,6 +132,7 @@ def _of_runs(timed: _Timed, cell: Cell, lent: tuple[Spread, Spread]) -> Values:
         "cpu_time": float(np.median(np.concatenate([run.samples.cpu for run in timed.runs]))),
         "clock": timed.clock,
         "throughput": hardware_of(cell.stack).batch / latency.value,
+        "call_overhead": float(np.median([run.facts["call_overhead"] for run in timed.runs])),
         "cold_start": float(np.median([run.facts["cold_start"] for run in timed.runs])),
         "peak_memory": max(run.facts["peak_memory"] for run in timed.runs),
         "isa_used": evidence.isa,

@@ -65,7 +65,12 @@ SENTENCES = {
     "drift": (
         noise(drift=0.382),
         "the kernel's speed moved by 38% during the run: "
-        "fix the processor's frequency (governor performance, no boost), or wait until neighbours are quiet",
+        "fix the processor's frequency (governor performance, no boost)",
+    ),
+    "drift of a virtual machine": (
+        replace(noise(drift=0.0861), surroundings=replace(AROUND, governor=None)),
+        "the kernel's speed moved by 9% during the run: this host shows no governor, so its clock is set elsewhere; "
+        "measure when its neighbours are quiet",
     ),
 }
 

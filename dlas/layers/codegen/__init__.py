@@ -1,7 +1,7 @@
 """Code generation: what turns a network into something that runs, and proves afterwards what it really ran."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar, Protocol
@@ -77,6 +77,9 @@ class Codegen(Option, Protocol):
 
     def load(self, executable: Artifact, place: Place) -> Runner:
         """Load an executable in this process."""
+
+    def idle(self, shape: Sequence[int], place: Place) -> Runner:
+        """A runner of a network that gives back its input of this shape: what a call alone costs."""
 
 
 def precision_named(kernel: str) -> str:

@@ -1,7 +1,7 @@
 """ONNX Runtime: the network as ONNX with a fixed batch, optimised when it is loaded."""
 
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 MODEL = "model.onnx"
 _ERRORS_ONLY = 3
+_IR = 10  # of ONNX, that of opset 20
 _KINDS = {
     **dict.fromkeys(("Conv", "FusedConv", "QLinearConv", "ConvInteger"), "convolution"),
     **dict.fromkeys(
@@ -57,9 +58,13 @@ class OnnxRuntime:
         """Optimise for this processor and bind input and output once."""
         return _Runner(executable.file(MODEL), place.threads)
 
+    def idle(self, shape: Sequence[int], place: Place) -> "_Runner":
+        """A network that gives back its input."""
+        return _Runner(_identity(shape), place.threads)
+
 
 class _Runner:
-    def __init__(self, model: Path, threads: int) -> None:
+    def __init__(self, model: Path | bytes, threads: int) -> None:
         self._model = model
         self._threads = threads
         self._session = _session(model, _options(threads))
@@ -95,13 +100,24 @@ def _options(threads: int) -> "onnxruntime.SessionOptions":
     return options
 
 
-def _session(model: Path, options: "onnxruntime.SessionOptions") -> "onnxruntime.InferenceSession":
+def _identity(shape: Sequence[int]) -> bytes:
+    from onnx import TensorProto, helper
+
+    ends = [helper.make_tensor_value_info(name, TensorProto.FLOAT, shape) for name in (networks.INPUT, networks.OUTPUT)]
+    node = helper.make_node("Identity", [networks.INPUT], [networks.OUTPUT])
+    graph = helper.make_graph([node], "idle", ends[:1], ends[1:])
+    opset = helper.make_opsetid("", networks.OPSET)
+    written: bytes = helper.make_model(graph, opset_imports=[opset], ir_version=_IR).SerializeToString()
+    return written
+
+
+def _session(model: Path | bytes, options: "onnxruntime.SessionOptions") -> "onnxruntime.InferenceSession":
     import onnxruntime
 
     return onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
 
 
-def _kernels(model: Path, threads: int, optimised: Path) -> Iterator[Kernel]:
+def _kernels(model: Path | bytes, threads: int, optimised: Path) -> Iterator[Kernel]:
     """The operators of the graph that the runtime made for itself."""
     import onnx
 

@@ -1,8 +1,9 @@
 """OpenVINO: the network as its intermediate representation, compiled by the CPU plug-in when it is loaded."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
@@ -12,6 +13,9 @@ from dlas.data import Images
 from dlas.host import Place, Target
 from dlas.layers.codegen import Evidence, Kernel, precision_named, widest_isa
 from dlas.network import Logits
+
+if TYPE_CHECKING:
+    import openvino
 
 MODEL = "model.xml"
 _KINDS = {"Convolution": "convolution", "FullyConnected": "linear", "MatMul": "linear"}
@@ -48,14 +52,23 @@ class OpenVino:
 
     def load(self, executable: Artifact, place: Place) -> "_Runner":
         """Compile for this processor."""
-        return _Runner(executable.file(MODEL), executable.file("model.bin"), place.threads)
-
-
-class _Runner:
-    def __init__(self, model: Path, weights: Path, threads: int) -> None:
         import openvino
 
         core = openvino.Core()
+        model = core.read_model(executable.file(MODEL), executable.file("model.bin"))
+        return _Runner(core, model, place.threads)
+
+    def idle(self, shape: Sequence[int], place: Place) -> "_Runner":
+        """A network that gives back its input."""
+        import openvino
+        from openvino import opset13
+
+        image = opset13.parameter(list(shape), np.float32)
+        return _Runner(openvino.Core(), openvino.Model([opset13.result(image)], [image]), place.threads)
+
+
+class _Runner:
+    def __init__(self, core: "openvino.Core", model: "openvino.Model", threads: int) -> None:
         settings = {
             "INFERENCE_NUM_THREADS": threads,
             "NUM_STREAMS": 1,
@@ -63,7 +76,7 @@ class _Runner:
             # The default is bfloat16 where the host has AMX.
             "INFERENCE_PRECISION_HINT": "f32",
         }
-        self._compiled = core.compile_model(core.read_model(model, weights), "CPU", settings)
+        self._compiled = core.compile_model(model, "CPU", settings)
         self._request = self._compiled.create_infer_request()
         self._input = self._request.get_input_tensor()
         self._infer = self._request.infer

@@ -1,6 +1,7 @@
 """PyTorch, eager: the module itself, channels last."""
 
 import shutil
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -59,19 +60,24 @@ class Torch:
 
     def load(self, executable: Artifact, place: Place) -> "_Runner":
         """Rebuild the module."""
-        return _Runner(executable, place)
+        return _Runner(networks.rebuild(executable), place)
+
+    def idle(self, shape: Sequence[int], place: Place) -> "_Runner":
+        """A module that gives back its input."""
+        from torch import nn
+
+        return _Runner(nn.Identity(), place)
 
 
 class _Runner:
-    def __init__(self, executable: Artifact, place: Place) -> None:
+    def __init__(self, module: "torch.nn.Module", place: Place) -> None:
         import torch
 
         torch.set_num_threads(place.threads)
-        torch.set_num_interop_threads(1)
         self._mode = torch.inference_mode()
         self._mode.__enter__()  # for the rest of this process
         self._device = _device(place)
-        self._module = networks.rebuild(executable).to(self._device)
+        self._module = module.to(self._device)
         self._module.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
     def feed(self, images: Images) -> None:
