@@ -430,7 +430,7 @@ codegen
   openvino
       OpenVINO on the CPU, latency mode, one stream, float32 unless the network is quantised.
   torch
-      PyTorch in eager mode, channels last, inference mode.
+      PyTorch in eager mode, channels last, inference mode; TF32 off on CUDA.
 
 """
 

@@ -245,8 +245,8 @@ def test_if_all_die_it_ends(block):
     assert set(block.run().values()) == {"failed"}
 
 
-def test_a_pace_that_is_known_is_not_sought_again(laboratory):
-    laboratory.add(BASELINE, STEADY, no_pace=True)
+def test_a_pace_that_is_known_stays_though_every_process_warms_up(laboratory):
+    laboratory.add(BASELINE, STEADY)
     laboratory.members[BASELINE].frozen = Pace(inner=7, repetitions=2, discarded=1)
     assert laboratory.run(margin=0.02) == {BASELINE: "margin"}
     assert {inner for _, inner, _ in laboratory.members[BASELINE].steps} == {7}

@@ -48,6 +48,7 @@ FACTS = {
     "evidence": {"kernels": KERNELS, "threads": 1, "isa": "avx2"},
     "wall": False,
     "cold_start": 0.2,
+    "call_overhead": 1e-5,
     "peak_memory": 1e6,
 }
 
