@@ -1,10 +1,10 @@
 """The error of a ratio that is known to be one, on a machine that is busy with something else.
 
-Forty A/A comparisons: ten executables (five networks from tens of microseconds to more than 50 ms an inference, each in
-OpenVINO and in ONNX Runtime, weights as drawn, one thread), four times each. A comparison puts the same executable twice
-into one block, measured as a study measures: three sets of fresh processes, 3 s a cell in all, the reference kernel in
-every round. No margin is set, so that both sides always have their whole time. While anything is warmed up or timed, two
-processes a core spin in pure Python; this script starts them and ends them.
+Forty A/A comparisons: ten executables (five networks from tens of microseconds to more than 50 ms an inference, each
+in OpenVINO and in ONNX Runtime, weights as drawn, one thread), four times each. A comparison puts the same executable
+twice into one block, measured as a study measures: three sets of fresh processes, 3 s a cell in all, the reference
+kernel in every round. No margin is set, so that both sides always have their whole time. While anything is warmed up
+or timed, two processes a core spin in pure Python; this script starts them and ends them.
 
 OpenVINO's `benchmark_app` is asked the same of the OpenVINO executables: two runs of 3 s, one after the other, beside
 the same load, pinned to the same processor; its ratio is that of the two medians that it prints.

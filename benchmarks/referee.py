@@ -6,7 +6,8 @@ OpenVINO's `benchmark_app` and, for ONNX Runtime, a plain loop around `session.r
 least 5 ms an inference ("slow"), where the ratio should be 1 +- 0.02, and one of at most 0.6 ms ("fast"), where it
 should be 1 +- 0.05. Told is the median of the paired ratios dlas / referee with its bootstrap interval over the pairs.
 
-All of it holds on a quiet machine only: the referees take wall time. `--quick` makes one short pair of the fast network.
+All of it holds on a quiet machine only: the referees take wall time. `--quick` makes one short pair with each referee
+on the fast network.
 """
 
 from collections.abc import Callable

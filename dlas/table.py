@@ -89,11 +89,15 @@ def warnings(cube: xr.Dataset) -> list[str]:
     """The warnings of a cube's cells, each once, with the cells that it is about."""
     baseline = baseline_of(cube)
     found: dict[str, list[str]] = {}
-    for cell in frame(cube).to_dict("records"):
+    cells = [cell for cell in frame(cube).to_dict("records") if cell["latency"] > 0]
+    for cell in cells:
         label = Stack(**{layer: cell[layer] for layer in LAYERS}).difference(baseline)
         for sentence in filter(None, cell["warning"].splitlines()):
             found.setdefault(sentence, []).append(label)
-    return [f"{', '.join(labels)}: {sentence}" for sentence, labels in found.items()]
+    return [
+        f"{', '.join(labels) if len(labels) < len(cells) else 'all cells'}: {sentence}"
+        for sentence, labels in found.items()
+    ]
 
 
 def markdown(cube: xr.Dataset, sort: str | None = None) -> str:

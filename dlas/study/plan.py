@@ -62,13 +62,15 @@ def _cell(stack: Stack, study: Study, host: Host) -> Cell:
     label = stack.difference(study.baseline)
     obstacle = realise.obstacle(stack, host)
     if obstacle:
-        return Cell(stack, label, _key(label, stack), None, obstacle)
+        return Cell(stack, label, _key(label, stack, study), None, obstacle)
     realisation = realise.realisation(stack, study.places, host)
-    return Cell(stack, label, _key(realisation.executable.key, stack), realisation)
+    return Cell(stack, label, _key(realisation.executable.key, stack, study), realisation)
 
 
-def _key(executable: str, stack: Stack) -> str:
-    return fingerprint.digest({"executable": executable, "hardware": stack.hardware})
+def _key(executable: str, stack: Stack, study: Study) -> str:
+    """What a cell's runs and score belong to; how long it is measured is no part of it."""
+    facts = {"executable": executable, "hardware": stack.hardware, "images": study.measure.images}
+    return fingerprint.digest(facts)
 
 
 def journal_path(out: Path) -> Path:

@@ -1,6 +1,7 @@
 """Opening a cell's child and proving, before it is timed, that it is what its label says."""
 
 from collections.abc import Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import Any
 
@@ -60,8 +61,9 @@ def admit(cell: Cell, store: Store, host: Host, score: Message | None, asked: Me
     realisation = cell.realisation
     assert realisation is not None
     network = _artifact(store, realisation.networks[-1])
-    session = Session(subject(cell, store, host), asked.timeout)
-    try:
+    with ExitStack() as undo:
+        session = Session(subject(cell, store, host), asked.timeout)
+        undo.callback(session.close)
         loaded = session.load()
         proven = _judge(loaded, network, session.subject.command)
         status, reason = proven.status, proven.reason
@@ -69,11 +71,8 @@ def admit(cell: Cell, store: Store, host: Host, score: Message | None, asked: Me
             score = score or session.score(asked.images, SCORE_TIMEOUT)
             reason = proof.wrong_numbers(score, network.facts["precision"]) or _differs(loaded, network)
             status = "failed" if reason else "ok"
-    except BaseException:
-        session.close()
-        raise
-    if status != "ok":
-        session.close()
+        if status == "ok":
+            undo.pop_all()
     record = {**artifact_facts(cell, store), "score": score, "compute_precision": proven.precision}
     record["primitive_share"] = proven.primitive_share
     return Admission(session if status == "ok" else None, status, reason, record, loaded)
