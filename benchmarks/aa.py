@@ -39,8 +39,8 @@ NETWORKS = ((SMALL, 1), (LARGE, 2), (LARGE, 12), (LARGE, 64), (LARGE, 384))
 TIMES = 4
 BUDGET = 3.0  # s a cell
 BUSY = 2  # spinning processes a core
-# Ends by itself when its parent has died.
-SPIN = "import os\nparent = os.getppid()\nwhile os.getppid() == parent:\n    for _ in range(10**6): pass"
+# Ends by itself when its parent, whose number it is given, has died.
+SPIN = "import os, sys\nwhile os.getppid() == int(sys.argv[1]):\n    for _ in range(10**6): pass"
 
 
 @dataclass(frozen=True)
@@ -63,7 +63,7 @@ def load() -> Iterator[None]:
     spinners: list[subprocess.Popen[bytes]] = []
     try:
         for core, _ in product(sorted(os.sched_getaffinity(0)), range(BUSY)):
-            spinners.append(subprocess.Popen([sys.executable, "-c", SPIN]))
+            spinners.append(subprocess.Popen([sys.executable, "-c", SPIN, str(os.getpid())]))
             os.sched_setaffinity(spinners[-1].pid, [core])
         yield
     finally:
