@@ -1,6 +1,7 @@
 """The table of a cube as people read it: numbers with intervals and units, never more digits than these allow."""
 
 import math
+import re
 from collections.abc import Callable, Mapping
 from decimal import Decimal
 from typing import Any
@@ -13,6 +14,7 @@ from dlas.stack import Stack
 
 HEADINGS = ("option", "accuracy %", "latency", "speed-up", "verdict", "size", "status", "remark")
 _TIMES = ((1.0, "s"), (1e-3, "ms"), (1e-6, "µs"), (1e-9, "ns"))
+_NUMBER = re.compile(r"\d+(?:\.\d+)?")
 _BYTES = ((1e9, "GB"), (1e6, "MB"), (1e3, "kB"), (1.0, "B"))
 
 Row = Mapping[str, Any]
@@ -86,18 +88,22 @@ def quantity(value: float, low: float, high: float, *, units: tuple[tuple[float,
 
 
 def warnings(cube: xr.Dataset) -> list[str]:
-    """The warnings of a cube's cells, each once, with the cells that it is about."""
+    """The warnings of a cube's cells: one of each kind, the worst, with how many cells it is about."""
     baseline = baseline_of(cube)
-    found: dict[str, list[str]] = {}
+    kinds: dict[str, list[tuple[float, str, str]]] = {}
     cells = [cell for cell in frame(cube).to_dict("records") if cell["latency"] > 0]
     for cell in cells:
         label = Stack(**{layer: cell[layer] for layer in LAYERS}).difference(baseline)
-        for sentence in filter(None, cell["warning"].splitlines()):
-            found.setdefault(sentence, []).append(label)
-    return [
-        f"{', '.join(labels) if len(labels) < len(cells) else 'all cells'}: {sentence}"
-        for sentence, labels in found.items()
-    ]
+        for sentence in cell["warning"].splitlines():
+            numbers = [float(number) for number in _NUMBER.findall(sentence)]
+            kinds.setdefault(_NUMBER.sub("", sentence), []).append((max(numbers, default=0.0), label, sentence))
+    return [_warning(found, len(cells)) for found in kinds.values()]
+
+
+def _warning(found: list[tuple[float, str, str]], cells: int) -> str:
+    _, label, sentence = max(found)
+    others = f" (worst of {len(found)} of {cells} cells)" if len(found) > 1 else ""
+    return f"{label}{others}: {sentence}"
 
 
 def markdown(cube: xr.Dataset, sort: str | None = None) -> str:

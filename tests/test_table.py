@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dlas import table
-from dlas.table import SORTS, decimals_for, markdown, quantity, rows, with_interval
+from dlas.table import SORTS, decimals_for, markdown, quantity, rows, warnings, with_interval
 
 PRUNED, INT8, TORCH = stack(compression="weight-prune@0.9"), stack(compression="int8"), stack(codegen="torch")
 NAN = float("nan")
@@ -231,3 +231,18 @@ def test_the_accessor_gives_the_same_rows_as_a_pandas_table(cube):
     assert list(found.columns) == list(table.HEADINGS)
     assert found.to_dict("records") == rows(cube, "size")
     assert not found.map(lambda text: text is np.nan).any(axis=None)
+
+
+def test_warnings_are_told_once_for_each_kind_with_the_worst():
+    drift = "the processor's speed drifted by {} meanwhile: fix its frequency"
+    values = {"status": "ok", "latency": 1.0}
+    cube = cube_of(
+        {
+            stack(): {**values, "warning": drift.format("7%") + "\nmargin not reached: ±3.0% instead of ±2.0%"},
+            stack(codegen="torch"): {**values, "warning": drift.format("12%")},
+        }
+    )
+    assert warnings(cube) == [
+        "codegen=torch (worst of 2 of 2 cells): " + drift.format("12%"),
+        "baseline: margin not reached: ±3.0% instead of ±2.0%",
+    ]

@@ -1,5 +1,6 @@
 """How a child warms up, and how many inferences make one repetition: found once, then frozen."""
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from statistics import median
@@ -9,6 +10,7 @@ from dlas.measure.clocks import Clock, Repetition, repeat
 REPETITION = 400e-6  # s; long against the clocks' 2 µs, short enough to escape most context switches
 STEP = 8e-3  # s of repetitions in one step
 MOST_REPETITIONS = 16
+DISCARDED = 1.6e-3  # s at the start of a step; other children have emptied the caches meanwhile
 WARM_UP = 0.15  # s at least
 MOST_WARM_UP = 3.0  # s; a runtime that has not settled by then is measured as it is
 STABLE = 0.02  # relative change of the median between two windows
@@ -45,7 +47,7 @@ def calibrate(seconds: float) -> Pace:
     inner = max(1, round(REPETITION / seconds))
     repetition = inner * seconds
     repetitions = min(MOST_REPETITIONS, max(1, round(STEP / repetition)))
-    return Pace(inner, repetitions, discarded=2 if repetitions > 1 else 1)
+    return Pace(inner, repetitions, discarded=max(1, math.ceil(DISCARDED / repetition)))
 
 
 def step(work: Callable[[], None], advance: Callable[[], None], pace: Pace, clock: Clock) -> list[Repetition]:

@@ -15,7 +15,7 @@ def test_a_fast_network_is_repeated_for_about_400_microseconds():
 
 
 def test_a_step_of_a_fast_network_has_the_most_repetitions():
-    assert calibrate(FAST) == Pace(inner=13, repetitions=16, discarded=2)
+    assert calibrate(FAST) == Pace(inner=13, repetitions=16, discarded=5)
 
 
 def test_a_step_of_a_slow_network_is_one_inference_after_one_discarded():

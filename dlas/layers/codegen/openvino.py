@@ -79,13 +79,14 @@ class _Runner:
         self._compiled = core.compile_model(model, "CPU", settings)
         self._request = self._compiled.create_infer_request()
         self._input = self._request.get_input_tensor()
-        self._infer = self._request.infer
+        # The request's own infer wraps this one in Python that sorts inputs and copies outputs, 10 µs a call.
+        self._infer = super(type(self._request), self._request).infer  # type: ignore[misc]
 
     def feed(self, images: Images) -> None:
         self._input.data[:] = images
 
     def infer(self) -> None:
-        self._infer()
+        self._infer({}, True, False)
 
     def output(self) -> Logits:
         return np.array(self._request.get_output_tensor(0).data)
