@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 # Variable → factor, title; what people want to see beside each other.
 _PANELS = {
     "latency": (1e6, "latency (µs)"),
+    "relative_latency": (1.0, "latency over the baseline's"),
     "accuracy": (100.0, "accuracy (%)"),
     "weights_size": (1e-3, "weights (kB)"),
 }

@@ -2,8 +2,10 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
+import textwrap
 from pathlib import Path
 
 import numpy as np
@@ -173,3 +175,23 @@ def test_pictures_of_a_cube_can_be_saved(cube, tmp_path):
     for variable in ("latency", "accuracy", "weights_size"):
         cube.dlas.plot.bars(variable).save(tmp_path / f"{variable}.svg")
         assert "<svg" in (tmp_path / f"{variable}.svg").read_text()
+
+
+README = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
+
+
+@pytest.mark.slow
+def test_the_lines_of_python_in_the_readme_run(cube, folder, environment):
+    (lines,) = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+    ended = subprocess.run([sys.executable, "-c", lines], cwd=folder, env=environment, capture_output=True, text=True)
+    assert ended.returncode == 0, ended.stderr
+    assert "all 9 convolutions ran dense: zeros bring no speed" in ended.stdout
+    assert (folder / "latency.html").exists()
+
+
+def test_the_study_in_the_readme_can_be_planned(cube, folder, environment):
+    (study,) = re.findall(r"    \[baseline\].*?\n\n(?=\S)", README, re.DOTALL)
+    (folder / "study.toml").write_text(textwrap.dedent(study))
+    command = [sys.executable, "-m", "dlas", "plan", "study.toml"]
+    said = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=True).stdout
+    assert said.startswith("study: 15 cells, 1 of them inapplicable")
