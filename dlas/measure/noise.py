@@ -10,7 +10,7 @@ import numpy as np
 from dlas.layers.hardware import Command
 from dlas.measure.pace import Pace
 from dlas.measure.rounds import Limits, Member, run_rounds
-from dlas.measure.samples import Samples, paired_logs
+from dlas.measure.samples import Samples, drift, paired_logs
 from dlas.measure.session import KernelSession, Subject
 from dlas.measure.statistics import Interval, over_processes, spread_between
 
@@ -18,7 +18,6 @@ BASELINE = "baseline"
 CELLS = ("cell", "lender")  # the second lends the first its spread, as the other cells of a block do
 
 _TIMEOUT = 60.0  # s to start or to warm up
-_PARTS = 3  # of a process's rounds, whose speeds are compared
 
 Run = Mapping[str, Samples]  # the samples of one set of fresh processes
 
@@ -85,14 +84,3 @@ def summary(runs: Sequence[Run], seconds: float) -> Noise:
         clean=float(clean.mean()),
         drift=drift([run[BASELINE] for run in runs]),
     )
-
-
-def drift(kernel: Sequence[Samples]) -> float:
-    """Slowest over fastest part of the runs by median processor time, less one; a part is a third of a process."""
-    medians: list[float] = []
-    for samples in kernel:
-        counted = samples.only(samples.clean) if samples.enough_clean else samples
-        edges = np.linspace(0, samples.rounds.max() + 1, _PARTS + 1)[1:-1]
-        part = np.digitize(counted.rounds, edges)
-        medians += [float(np.median(counted.cpu[part == number])) for number in np.unique(part)]
-    return max(medians) / min(medians) - 1

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 LEAST_CLEAN = 30
 CLEAN_SHARE = 0.5
+PARTS = 3  # of a process's rounds, whose speeds are compared
 
 Floats = NDArray[np.float64]
 Rounds = dict[int, float]
@@ -107,3 +108,14 @@ def latency_logs(cell: Samples, wall: bool) -> tuple[Floats, str]:
         clean = cell.only(cell.clean)
         return np.array(list(by_round(clean.rounds, clean.wall).values())), "wall, clean repetitions"
     return np.array(list(by_round(cell.rounds, cell.cpu).values())), "cpu"
+
+
+def drift(runs: Sequence[Samples]) -> float:
+    """Slowest over fastest part of the runs by median processor time, less one; a part is a third of a process."""
+    medians: list[float] = []
+    for samples in runs:
+        counted = samples.only(samples.clean) if samples.enough_clean else samples
+        edges = np.linspace(0, samples.rounds.max() + 1, PARTS + 1)[1:-1]
+        part = np.digitize(counted.rounds, edges)
+        medians += [float(np.median(counted.cpu[part == number])) for number in np.unique(part)]
+    return max(medians) / min(medians) - 1

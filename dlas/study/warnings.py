@@ -4,12 +4,12 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from dlas.measure.samples import CLEAN_SHARE, Samples
+from dlas.measure.samples import CLEAN_SHARE, Samples, drift
 from dlas.measure.statistics import Interval
 from dlas.study.journal import RunRow
 
 SPREAD = 0.2  # interquartile range over the median, of the repetitions that count
-DRIFT = 0.05  # of the reference kernel between the first and the last third of a process's rounds
+DRIFT = 0.05  # of the reference kernel, its slowest over its fastest third of a process
 FIRST = 0.05  # the first rounds slower than the rest by
 BETWEEN = 0.05  # between fresh processes
 
@@ -70,13 +70,8 @@ def _first(runs: Sequence[RunRow]) -> str:
 
 
 def _drift(kernel: Sequence[RunRow]) -> str:
-    drifts = []
-    for run in kernel:
-        third = run.samples.rounds.max() // 3
-        first, last = run.samples.rounds <= third, run.samples.rounds >= 2 * third
-        drifts.append(abs(float(np.median(run.samples.cpu[last]) / np.median(run.samples.cpu[first])) - 1))
-    drift = max(drifts, default=0.0)
-    return f"the processor's speed drifted by {drift:.0%} meanwhile: fix its frequency" if drift > DRIFT else ""
+    drifted = drift([run.samples for run in kernel]) if kernel else 0.0
+    return f"the processor's speed drifted by {drifted:.0%} meanwhile: fix its frequency" if drifted > DRIFT else ""
 
 
 def _throttled(runs: Sequence[RunRow]) -> str:

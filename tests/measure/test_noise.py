@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from dlas.measure.noise import BASELINE, CELLS, drift, summary
-from dlas.measure.samples import Samples
+from dlas.measure.noise import BASELINE, CELLS, summary
+from dlas.measure.samples import Samples, drift
 
 ROUNDS, EACH = 60, 4
 
