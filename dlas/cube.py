@@ -1,5 +1,6 @@
 """The cube: what a study found, as an xarray Dataset whose six dimensions are the six layers."""
 
+import hashlib
 import json
 import os
 from collections.abc import Mapping, Sequence
@@ -93,7 +94,18 @@ def build(plan: Plan, found: Mapping[str, Values], sessions: Sequence[Mapping[st
     )
     for name, (unit, long_name) in NUMBERS.items():
         cube[name].attrs = {"units": unit, "long_name": long_name}
+    cube.attrs["digest"] = _digest(cube)
     return cube
+
+
+def _digest(cube: xr.Dataset) -> str:
+    """Hash of everything that a cube holds."""
+    sha = hashlib.sha256(json.dumps(cube.attrs, sort_keys=True).encode())
+    for name, array in sorted(cube.variables.items(), key=lambda item: str(item[0])):
+        numeric = array.dtype.kind == "f"
+        sha.update(str(name).encode())
+        sha.update(array.values.tobytes() if numeric else json.dumps(array.values.tolist()).encode())
+    return sha.hexdigest()
 
 
 def _parsed(axes: Mapping[str, Sequence[str]], plan: Plan) -> dict[str, tuple[str, list[Any]]]:
@@ -149,7 +161,9 @@ def study_of(cube: xr.Dataset, places: Mapping[str, Path]) -> Study:
 
 
 def save(cube: xr.Dataset, path: Path) -> None:
-    """Write NetCDF; the file is replaced in one step."""
+    """Write NetCDF unless the file holds this very cube; it is replaced in one step."""
+    if _stored_digest(path) == cube.attrs["digest"]:
+        return
     partial = path.with_suffix(f".{os.getpid()}.partial")
     encoding = {name: {"zlib": True} for name in NUMBERS}
     try:
@@ -158,6 +172,16 @@ def save(cube: xr.Dataset, path: Path) -> None:
     except OSError as problem:
         partial.unlink(missing_ok=True)
         raise CubeError(f"cube {path} cannot be written ({problem}); choose another --out") from problem
+
+
+def _stored_digest(path: Path) -> str:
+    import h5py
+
+    try:
+        with h5py.File(path) as file:
+            return str(file.attrs.get("digest", ""))
+    except OSError:
+        return ""
 
 
 def open_cube(path: Path | str) -> xr.Dataset:
