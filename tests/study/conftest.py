@@ -43,7 +43,7 @@ class Bench:
             "TOY_LOG": str(self.log),
         }
 
-    def write(self, parts, measure='margin = "20%"\nbudget = "60ms"\nprocesses = 1\ntimeout = "20s"'):
+    def write(self, parts, measure='margin = "60%"\nbudget = "60ms"\nprocesses = 1\ntimeout = "20s"'):
         """Write the study; the baseline is the toy stack."""
         (self.folder / "toys.toml").write_text(f"{BASELINE}\n{parts}\n[measure]\n{measure}\n")
 
