@@ -11,6 +11,7 @@ from rich.text import Text
 from dlas.study.progress import Listen, Progress, nobody
 
 _VERBS = {"build": "building", "measure": "measuring"}
+_REFRESH = 1  # a second; a livelier line would disturb what is measured
 
 
 @contextmanager
@@ -20,7 +21,7 @@ def shown(quiet: bool) -> Iterator[Listen]:
     if quiet:
         yield nobody
     elif console.is_terminal:
-        with console.status("planning") as status:
+        with console.status("planning", refresh_per_second=_REFRESH) as status:
             yield lambda progress: _live(status, progress)
     else:
         yield _Lines().tell
