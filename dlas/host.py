@@ -124,15 +124,6 @@ def _quota() -> float | None:
     return int(allowed) / int(period) if allowed.isdigit() and period.isdigit() else None
 
 
-def throttled() -> int:
-    """How often the container's quota has stopped this process's control group so far; 0 without one."""
-    for file in (_CGROUP / "cpu.stat", _CGROUP / "cpu" / "cpu.stat"):
-        counts = dict(line.split() for line in _word(file).splitlines() if len(line.split()) == 2)
-        if "nr_throttled" in counts:
-            return int(counts["nr_throttled"])
-    return 0
-
-
 def _word(path: Path) -> str:
     try:
         return path.read_text(encoding="utf-8").strip()

@@ -6,13 +6,13 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from dlas import host
 from dlas.artifacts import Store
 from dlas.errors import BuildFailed, Inapplicable
 from dlas.measure.lock import measuring_lock
 from dlas.measure.pace import Pace
 from dlas.measure.rounds import Member, run_rounds
 from dlas.measure.session import KernelSession, Session
+from dlas.measure.surroundings import throttling
 from dlas.process import Died, TooSlow
 from dlas.study import proving
 from dlas.study.journal import KERNEL, CellRow, Journal, RunRow
@@ -77,7 +77,7 @@ class Measurer:
     def _fresh_processes(self, block: int, process: int, cells: Sequence[Cell], seed: int) -> None:
         """One set of children: open and prove them, run the rounds, note what came of it, all or nothing."""
         opened: dict[str, Session] = {}
-        throttled = host.throttled()
+        throttled = throttling().times
         try:
             for cell in cells:
                 self._tell(f"loading {cell.label}")
@@ -89,7 +89,7 @@ class Measurer:
             opened[KERNEL] = self._open_kernel(cells[0])
             members = {k: Member(s, s.subject.wall, self._paces.get(k)) for k, s in opened.items()}
             self._run(members, f"{len(opened) - 1} cells, process {process + 1}", seed)
-            self._note(block, process, members, opened, host.throttled() - throttled)
+            self._note(block, process, members, opened, throttling().times - throttled)
         finally:
             for session in opened.values():
                 session.close()
