@@ -79,6 +79,19 @@ def latency(subject: Subject, limits: Limits, seed: int) -> Interval:
     return over_processes(logs, spread_between([logs])).exp()
 
 
+def call_overhead(subject: Subject) -> float:
+    """Seconds of a call that computes nothing, in the median of three fresh processes."""
+    found = []
+    with measuring_lock():
+        for _ in range(PROCESSES):
+            session = Session(subject, TIMEOUT)
+            try:
+                found.append(session.load()["call_overhead"])
+            finally:
+                session.close()
+    return float(np.median(found))
+
+
 def _block(subjects: Sequence[Subject], limits: Limits, seed: int, beside: Beside) -> list[list[Samples]]:
     """For each set of fresh processes, the samples of each subject."""
     paces: dict[str, Pace] = {}
