@@ -5,8 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from dlas.artifacts import Artifact
-from dlas.layers.model import Report, Shape, weights
-from dlas.option import parameter
+from dlas.layers.model import Report, Shape, fields, weights
 
 if TYPE_CHECKING:
     import torch
@@ -20,12 +19,14 @@ class ResNet:
 
     variants: ClassVar = {f"resnet{6 * n + 2}": {"blocks": n} for n in (1, 3, 5, 9)}
     suggested: ClassVar = ("resnet8", "resnet20")
-    packages: ClassVar = ("torch", "onnxscript", "onnxruntime")
+    packages: ClassVar = weights.PACKAGES
+    family: ClassVar = "residual"
 
     blocks: int
-    width: float = parameter("multiplies the channels of every stage", 1.0, low=0, high=16, open=True)
-    weights: str = parameter("where the weights come from", "train", choices=weights.CHOICES)
-    seed: int = parameter("draws the first weights and the order of the images", 0, low=0)
+    width: float = fields.width("multiplies the channels of every stage", high=16)
+    weights: str = fields.source()
+    recipe: str = fields.recipe()
+    seed: int = fields.seed()
 
     def module(self, shape: Shape, classes: int) -> "torch.nn.Module":
         """Stem, three stages at full, half and quarter size, mean, linear."""
@@ -40,9 +41,11 @@ class ResNet:
                 before = channels
         return nn.Sequential(*layers, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(before, classes))
 
-    def make(self, source: Artifact, text: str, out: Path, work: Path, report: Report) -> dict[str, Any]:
-        """Train and write the network."""
-        return weights.make(self, source, text, out, work, report)
+    def make(
+        self, source: Artifact, given: Path | None, text: str, out: Path, work: Path, report: Report
+    ) -> dict[str, Any]:
+        """Get the weights, write the network."""
+        return weights.make(self, source, given, text, out, work, report)
 
 
 def _norm_conv(before: int, after: int, kernel: int, stride: int) -> "torch.nn.Module":
