@@ -10,12 +10,11 @@ from numpy.typing import NDArray
 
 from dlas import data
 from dlas.errors import DataError
+from dlas.layers.dataset import splits
 from dlas.option import parameter
 
 PARTS = ("train", "test")
 ARRAYS = ("x_train", "y_train", "x_test", "y_test")
-VALIDATION = 0.1
-CALIBRATION = 256
 CHANNELS = (1, 3, 4)
 
 
@@ -31,21 +30,16 @@ class Npz:
 
     def load(self, source: Path | None, out: Path) -> dict[str, Any]:
         """Normalise by mean and deviation of each channel over the training images; 10 % become validation."""
+        place = f"dataset npz@{self.file}"
         arrays = _read(self.file, source)
         for part in PARTS:
-            data.check(f"dataset npz@{self.file}: {part}", arrays[f"x_{part}"], arrays[f"y_{part}"])
+            data.check(f"{place}: {part}", arrays[f"x_{part}"], arrays[f"y_{part}"])
         images = {part: _channels_first(arrays[f"x_{part}"]) for part in PARTS}
-        labels = {part: arrays[f"y_{part}"].astype(np.int64) for part in PARTS}
+        labels = {part: arrays[f"y_{part}"] for part in PARTS}
         shapes = [images[part].shape[1:] for part in PARTS]
         if shapes[0] != shapes[1]:
-            raise DataError(f"dataset npz@{self.file}: training images are {shapes[0]}, test images {shapes[1]}")
-        mean = images["train"].mean((0, 2, 3), keepdims=True)
-        deviation = images["train"].std((0, 2, 3), keepdims=True) + 1e-12
-        images = {part: (pixels - mean) / deviation for part, pixels in images.items()}
-        parts = data.stratified_split(labels["train"], {"train": 1 - VALIDATION, "validation": VALIDATION}, self.seed)
-        splits = {name: (images["train"][chosen], labels["train"][chosen]) for name, chosen in parts.items()}
-        splits["test"] = (images["test"], labels["test"])
-        return data.save(out, splits, classes=int(labels["train"].max()) + 1, calibration=CALIBRATION)
+            raise DataError(f"{place}: training images are {shapes[0]}, test images {shapes[1]}; give one size")
+        return splits.save_parts(place, out, images, labels, int(labels["train"].max()) + 1, self.seed)
 
 
 def _read(name: str, source: Path | None) -> dict[str, NDArray[Any]]:
@@ -61,6 +55,6 @@ def _read(name: str, source: Path | None) -> dict[str, NDArray[Any]]:
     return arrays
 
 
-def _channels_first(images: NDArray[Any]) -> NDArray[np.float32]:
+def _channels_first(images: NDArray[Any]) -> NDArray[Any]:
     last_is_channels = images.shape[3] in CHANNELS and images.shape[1] not in CHANNELS
-    return np.ascontiguousarray(images.transpose(0, 3, 1, 2) if last_is_channels else images, np.float32)
+    return images.transpose(0, 3, 1, 2) if last_is_channels else images

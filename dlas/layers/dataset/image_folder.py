@@ -1,0 +1,100 @@
+"""Images in a folder for each class: ImageNet, CIFAR-10-JPEG75, a user's own."""
+
+import math
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dlas import data
+from dlas.errors import DataError
+from dlas.layers.dataset import archive, decoding, folders, normalisation, splits
+from dlas.layers.dataset.folders import Part
+from dlas.option import parameter
+
+# A split is read whole by training and scoring: as float32 it must fit in memory.
+LARGEST = 8 * 2**30  # bytes
+CHANNELS = 3
+
+
+@dataclass(frozen=True)
+class ImageFolder:
+    """Your own images: a folder or a .tar with a folder for each class, or with train/, val/, test/ of such folders."""
+
+    name: ClassVar = "image-folder"
+    suggested: ClassVar[tuple[str, ...]] = ()
+    packages: ClassVar = ("Pillow", "torchvision")
+
+    root: str = parameter("name of the data, or path of the folder or .tar", positional=True, locator=True)
+    size: int = parameter("the shorter side becomes so many pixels; 0: as it is", 0, low=0, high=4096)
+    crop: int = parameter("keep the middle, so many pixels square; 0: as `size`", 0, low=0, high=4096)
+    mean: str = parameter(
+        "mean of each channel, 0 to 1, as 0.485:0.456:0.406; measured: of the training images", "measured"
+    )
+    std: str = parameter("deviation of each channel, 0 to 1, in the same way", "measured")
+    channels: str = parameter("order in which the network wants them", "rgb", choices=("rgb", "bgr"))
+    classes: int = parameter("how many the network tells apart, if folders show only some; 0: one a folder", 0, low=0)
+    test: float = parameter(
+        "share of the images for testing, where there is no folder test/", 0.2, low=0, high=1, open=True
+    )
+    limit: int = parameter("use at most so many images for each of train, validation, test; 0: all", 0, low=0)
+    seed: int = parameter("draws the images of each split where no folder decides", 0, low=0)
+
+    def load(self, source: Path | None, out: Path) -> dict[str, Any]:
+        """Name the images, draw the splits, then decode each image into its place on disk."""
+        assert source is not None
+        place = f"dataset image-folder@{self.root}"
+        given = normalisation.read(place, self.mean, self.std, CHANNELS, scale=255.0)
+        classes, parts = folders.arrange(place, archive.names(place, source), (), partial=False)
+        parts = {name: _limited(part, self.limit) for name, part in self._splits(parts).items()}
+        decode = decoding.decoder(place, self.size, self.crop or self.size, self.channels == "bgr")
+        _fill(place, source, out, parts, decode)
+        return data.finish(out, len(classes), splits.CALIBRATION, given)
+
+    def _splits(self, parts: dict[str, Part]) -> dict[str, Part]:
+        """The three splits: what has no folder of its own is drawn from the training images."""
+        found = dict(parts)
+        if "test" not in found:
+            shares = {"train": 1 - self.test, "test": self.test}
+            found |= _drawn(found["train"], data.stratified_split(found["train"].labels, shares, self.seed))
+        if "validation" not in found:
+            found |= _drawn(found["train"], splits.draw_validation(found["train"].labels, self.seed))
+        return {name: found[name] for name in data.SPLITS}
+
+
+def _drawn(part: Part, chosen: dict[str, NDArray[np.int64]]) -> dict[str, Part]:
+    return {name: Part(tuple(part.names[i] for i in indices), part.labels[indices]) for name, indices in chosen.items()}
+
+
+def _limited(part: Part, limit: int) -> Part:
+    chosen = data.stratified_subset(part.labels, limit or len(part.labels))
+    return _drawn(part, {"": chosen})[""]
+
+
+def _fill(place: str, source: Path, out: Path, parts: dict[str, Part], decode: decoding.Decoder) -> None:
+    """Decode in the order of the source, write to the place in the split: one image is in memory at a time."""
+    where = {name: (split, index) for split, part in parts.items() for index, name in enumerate(part.names)}
+    pixels: dict[str, data.Pixels] = {}
+    for name, content in archive.contents(place, source, set(where)):
+        image = decode(name, content)
+        if not pixels:
+            first, shape = name, image.shape
+            pixels = _allocate(place, out, parts, shape)
+        if image.shape != shape:
+            sizes = [f"{s[2]}x{s[1]}" for s in (shape, image.shape)]
+            raise DataError(f"{place}: {first} is {sizes[0]}, {name} is {sizes[1]}; give size=, to make them one size")
+        split, index = where[name]
+        pixels[split][index] = image
+
+
+def _allocate(place: str, out: Path, parts: dict[str, Part], shape: tuple[int, ...]) -> dict[str, data.Pixels]:
+    pixels = {}
+    for split, part in parts.items():
+        most = LARGEST // (math.prod(shape) * np.dtype(np.float32).itemsize)
+        if len(part.names) > most:
+            raise DataError(f"{place}: {len(part.names):,} images for {split} do not fit in memory; give limit={most}")
+        pixels[split], labels = data.allocate(out, split, len(part.names), shape)
+        labels[:] = part.labels
+    return pixels
