@@ -77,6 +77,8 @@ def _network_steps(dataset: str, model: str, chain: str, places: Places) -> tupl
 
 def _step(layer: str, option: Option, inputs: tuple[str, ...], places: Places) -> Step:
     ingredients: dict[str, Any] = {"code": fingerprint.code_version(type(option).__module__)}
+    if hasattr(option, "ingredients"):
+        ingredients |= option.ingredients()
     source = _source(layer, option, places)
     if source:
         ingredients["content"] = fingerprint.content(source)
@@ -183,10 +185,11 @@ def _verb(
 ) -> dict[str, Any]:
     """Call the one verb of the step's layer; returns the facts of what it wrote."""
     facts: dict[str, Any]
+    given = Path(step.source) if step.source else None
     if step.layer == "dataset":
-        facts = option.load(Path(step.source) if step.source else None, out)
+        facts = option.load(given, out)
     elif step.layer == "model":
-        facts = option.make(inputs[0], step.option, out, work, report)
+        facts = option.make(inputs[0], given, step.option, out, work, report)
     elif step.layer == "compression":
         facts = option.compress(inputs[0], inputs[1], out, work, report)
     else:

@@ -1,12 +1,10 @@
 """Densely connected networks (arXiv 1608.06993): those of ImageNet are torchvision's, the one for small images is here."""
 
 from dataclasses import dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from dlas import vision
-from dlas.artifacts import Artifact
-from dlas.layers.model import Report, Shape, adapt, fields, weights
+from dlas.layers.model import Shape, adapt, fields, origin
 
 if TYPE_CHECKING:
     import torch
@@ -25,12 +23,12 @@ class DenseNetImageNet:
 
     variants: ClassVar = {f"densenet{depth}": {"depth": depth} for depth in SIZES}
     suggested: ClassVar[tuple[str, ...]] = ()
-    packages: ClassVar = weights.PACKAGES
+    packages: ClassVar = origin.PACKAGES
     family: ClassVar = "dense"
 
     depth: int
     width: float = fields.width("multiplies stem and growth rate")
-    weights: str = fields.source()
+    weights: str = fields.weights()
     recipe: str = fields.recipe()
     seed: int = fields.seed()
 
@@ -52,11 +50,9 @@ class DenseNetImageNet:
                 features.get_submodule(f"transition{index}").pool = nn.Identity()  # type: ignore[union-attr]
         return network
 
-    def make(
-        self, source: Artifact, given: Path | None, text: str, out: Path, work: Path, report: Report
-    ) -> dict[str, Any]:
-        """Get the weights, write the network."""
-        return weights.make(self, source, given, text, out, work, report)
+    make = origin.make
+    needs = origin.needs
+    ingredients = origin.ingredients
 
 
 @dataclass(frozen=True)
@@ -67,11 +63,11 @@ class DenseNet40:
 
     name: ClassVar = "densenet40"
     suggested: ClassVar[tuple[str, ...]] = ()
-    packages: ClassVar = weights.PACKAGES
+    packages: ClassVar = origin.PACKAGES
     family: ClassVar = "dense"
 
     width: float = fields.width("multiplies stem and growth rate")
-    weights: str = fields.source()
+    weights: str = fields.weights()
     recipe: str = fields.recipe()
     seed: int = fields.seed()
 
@@ -90,11 +86,9 @@ class DenseNet40:
         layers += [*_norm_relu(channels), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(channels, classes)]
         return nn.Sequential(*layers)
 
-    def make(
-        self, source: Artifact, given: Path | None, text: str, out: Path, work: Path, report: Report
-    ) -> dict[str, Any]:
-        """Get the weights, write the network."""
-        return weights.make(self, source, given, text, out, work, report)
+    make = origin.make
+    needs = origin.needs
+    ingredients = origin.ingredients
 
 
 def _norm_relu(channels: int) -> "list[torch.nn.Module]":

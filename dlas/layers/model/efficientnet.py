@@ -1,12 +1,10 @@
 """EfficientNet-B0 (arXiv 1905.11946, table 1), torchvision's; its first strides suit small images."""
 
 from dataclasses import dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from dlas import vision
-from dlas.artifacts import Artifact
-from dlas.layers.model import Report, Shape, adapt, fields, weights
+from dlas.layers.model import Shape, adapt, fields, origin
 
 if TYPE_CHECKING:
     import torch
@@ -29,11 +27,11 @@ class EfficientNetB0:
 
     name: ClassVar = "efficientnet-b0"
     suggested: ClassVar[tuple[str, ...]] = ()
-    packages: ClassVar = weights.PACKAGES
+    packages: ClassVar = origin.PACKAGES
     family: ClassVar = "depthwise"
 
     width: float = fields.width()
-    weights: str = fields.source()
+    weights: str = fields.weights()
     recipe: str = fields.recipe()
     seed: int = fields.seed()
 
@@ -51,8 +49,6 @@ class EfficientNetB0:
         network.features[0][0] = adapt.stem(network.features[0][0], shape[0], first)  # type: ignore[index, operator]
         return network
 
-    def make(
-        self, source: Artifact, given: Path | None, text: str, out: Path, work: Path, report: Report
-    ) -> dict[str, Any]:
-        """Get the weights, write the network."""
-        return weights.make(self, source, given, text, out, work, report)
+    make = origin.make
+    needs = origin.needs
+    ingredients = origin.ingredients

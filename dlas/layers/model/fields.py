@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from dlas.layers.model import recipes, weights
+from dlas.layers.model import origin, recipes
 from dlas.option import parameter
 
 
@@ -11,10 +11,10 @@ def width(help: str = "multiplies the channels of every operator", high: float =
     return parameter(help, 1.0, low=0, high=high, open=True)
 
 
-def source() -> Any:
+def weights() -> Any:
     """Where the weights come from."""
     meaning = "where the weights come from: zoo, train, random, or the name of a file of weights"
-    return parameter(meaning, "train", choices=weights.CHOICES, locator=True)
+    return parameter(meaning, "train", choices=origin.CHOICES, locator=True)
 
 
 def recipe() -> Any:

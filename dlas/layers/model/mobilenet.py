@@ -1,12 +1,10 @@
 """MobileNets: version 1 is here (arXiv 1704.04861, table 1), version 2 torchvision's (arXiv 1801.04381, table 2)."""
 
 from dataclasses import dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from dlas import vision
-from dlas.artifacts import Artifact
-from dlas.layers.model import Report, Shape, adapt, fields, weights
+from dlas.layers.model import Shape, adapt, fields, origin
 
 if TYPE_CHECKING:
     import torch
@@ -31,11 +29,11 @@ class MobileNetV1:
 
     name: ClassVar = "mobilenetv1"
     suggested: ClassVar = ("mobilenetv1@width=0.25",)
-    packages: ClassVar = weights.PACKAGES
+    packages: ClassVar = origin.PACKAGES
     family: ClassVar = "depthwise"
 
     width: float = fields.width()
-    weights: str = fields.source()
+    weights: str = fields.weights()
     recipe: str = fields.recipe()
     seed: int = fields.seed()
 
@@ -53,11 +51,9 @@ class MobileNetV1:
             before = after
         return nn.Sequential(*layers, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(before, classes))
 
-    def make(
-        self, source: Artifact, given: Path | None, text: str, out: Path, work: Path, report: Report
-    ) -> dict[str, Any]:
-        """Get the weights, write the network."""
-        return weights.make(self, source, given, text, out, work, report)
+    make = origin.make
+    needs = origin.needs
+    ingredients = origin.ingredients
 
 
 @dataclass(frozen=True)
@@ -68,11 +64,11 @@ class MobileNetV2:
 
     name: ClassVar = "mobilenetv2"
     suggested: ClassVar = ("mobilenetv2@width=0.25",)
-    packages: ClassVar = weights.PACKAGES
+    packages: ClassVar = origin.PACKAGES
     family: ClassVar = "depthwise"
 
     width: float = fields.width()
-    weights: str = fields.source()
+    weights: str = fields.weights()
     recipe: str = fields.recipe()
     seed: int = fields.seed()
 
@@ -86,11 +82,9 @@ class MobileNetV2:
         network.features[0][0] = adapt.stem(network.features[0][0], shape[0], first)  # type: ignore[index, operator]
         return network
 
-    def make(
-        self, source: Artifact, given: Path | None, text: str, out: Path, work: Path, report: Report
-    ) -> dict[str, Any]:
-        """Get the weights, write the network."""
-        return weights.make(self, source, given, text, out, work, report)
+    make = origin.make
+    needs = origin.needs
+    ingredients = origin.ingredients
 
 
 def _conv(before: int, after: int, kernel: int, stride: int, groups: int = 1) -> "list[torch.nn.Module]":

@@ -1,12 +1,10 @@
 """Residual networks of ImageNet (arXiv 1512.03385, table 1), torchvision's; stem and first strides suit small images."""
 
 from dataclasses import dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from dlas import vision
-from dlas.artifacts import Artifact
-from dlas.layers.model import Report, Shape, adapt, fields, weights
+from dlas.layers.model import Shape, adapt, fields, origin
 
 if TYPE_CHECKING:
     import torch
@@ -23,12 +21,12 @@ class ResNetImageNet:
 
     variants: ClassVar = {f"resnet{depth}": {"depth": depth} for depth in (18, 34, 50)}
     suggested: ClassVar[tuple[str, ...]] = ()
-    packages: ClassVar = weights.PACKAGES
+    packages: ClassVar = origin.PACKAGES
     family: ClassVar = "residual"
 
     depth: int
     width: float = fields.width()
-    weights: str = fields.source()
+    weights: str = fields.weights()
     recipe: str = fields.recipe()
     seed: int = fields.seed()
 
@@ -47,8 +45,6 @@ class ResNetImageNet:
         adapt.widen(network, self.width)
         return network
 
-    def make(
-        self, source: Artifact, given: Path | None, text: str, out: Path, work: Path, report: Report
-    ) -> dict[str, Any]:
-        """Get the weights, write the network."""
-        return weights.make(self, source, given, text, out, work, report)
+    make = origin.make
+    needs = origin.needs
+    ingredients = origin.ingredients

@@ -1,12 +1,10 @@
 """VGG-16 with batch normalisation (arXiv 1409.1556, table 1, column D), torchvision's."""
 
 from dataclasses import dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from dlas import vision
-from dlas.artifacts import Artifact
-from dlas.layers.model import Report, Shape, adapt, fields, weights
+from dlas.layers.model import Shape, adapt, fields, origin
 
 if TYPE_CHECKING:
     import torch
@@ -22,11 +20,11 @@ class Vgg:
 
     name: ClassVar = "vgg16"
     suggested: ClassVar[tuple[str, ...]] = ()
-    packages: ClassVar = weights.PACKAGES
+    packages: ClassVar = origin.PACKAGES
     family: ClassVar = "plain"
 
     width: float = fields.width()
-    weights: str = fields.source()
+    weights: str = fields.weights()
     recipe: str = fields.recipe()
     seed: int = fields.seed()
 
@@ -49,8 +47,6 @@ class Vgg:
                 child.ceil_mode = any(pixels % 32 for pixels in shape[1:])
         return network
 
-    def make(
-        self, source: Artifact, given: Path | None, text: str, out: Path, work: Path, report: Report
-    ) -> dict[str, Any]:
-        """Get the weights, write the network."""
-        return weights.make(self, source, given, text, out, work, report)
+    make = origin.make
+    needs = origin.needs
+    ingredients = origin.ingredients
