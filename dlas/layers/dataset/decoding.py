@@ -51,7 +51,7 @@ def decoder(place: str, size: int, crop: int, reverse: bool) -> Decoder:
 
 
 def _change(size: int, crop: int) -> "Callable[[Image], Image]":
-    v2 = vision.torchvision().transforms.v2
+    v2 = vision.load("torchvision.transforms.v2")
     steps = ([v2.Resize(size, antialias=True)] if size else []) + ([v2.CenterCrop(crop)] if crop else [])
     composed: Callable[[Image], Image] = v2.Compose(steps)
     return composed
