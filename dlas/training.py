@@ -1,6 +1,7 @@
 """Training and fine-tuning: a recipe is data, a run resumes after each epoch, the seed decides the result."""
 
 import math
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -53,8 +54,8 @@ class Recipe:
         return self.rate * 0.5 * (1 + math.cos(math.pi * (progress - self.warm_up) / (1 - self.warm_up)))
 
 
-def fit(module: "torch.nn.Module", source: Artifact, recipe: Recipe, work: Path, report: Report) -> None:
-    """Train a module in place on the training images, on a GPU where there is one.
+def fit(module: "torch.nn.Module", source: Artifact, recipe: Recipe, work: Path, report: Report) -> float:
+    """Train a module in place on the training images, on a GPU where there is one; returns the processor seconds.
 
     Each epoch's end is saved in `work`, and a run that was killed goes on from there to the same result.
     """
@@ -76,6 +77,7 @@ def fit(module: "torch.nn.Module", source: Artifact, recipe: Recipe, work: Path,
         done = min((epoch + 1) * len(feed.labels), recipe.images)
         report({"done": done, "of": recipe.images, "unit": "images", **state.accuracy})
     state.finish()
+    return state.seconds
 
 
 def _epoch(state: "_State", feed: "_Feed", order: "torch.Tensor", seen: int, report: Report) -> None:
@@ -167,6 +169,7 @@ class _State:
 
         self.module, self.recipe = module, recipe
         self.accuracy: dict[str, float] = {}
+        self._start, self._before = time.process_time(), 0.0
         self.weights = list(module.parameters())
         self.optimizer: Optimizer
         if recipe.optimizer == "adamw":
@@ -181,6 +184,11 @@ class _State:
     def result(self) -> "torch.nn.Module":
         """The module whose weights training is after."""
         return self._average.module if self._average else self.module
+
+    @property
+    def seconds(self) -> float:
+        """Processor seconds so far; of an epoch that was cut short by a kill they are not known."""
+        return self._before + time.process_time() - self._start
 
     def step(self) -> None:
         """Follow the gradients."""
@@ -198,7 +206,7 @@ class _State:
         if self._average:
             tensors |= {f"average.{name}": value for name, value in self._average.state_dict().items()}
         partial = work / (CHECKPOINT + ".partial")
-        metadata = {"epoch": str(epoch), **{key: repr(value) for key, value in self.accuracy.items()}}
+        metadata = {"epoch": str(epoch), "seconds": str(self.seconds), "accuracy": str(self.accuracy["accuracy"])}
         save_file({key: value.contiguous() for key, value in tensors.items()}, partial, metadata)
         partial.rename(work / CHECKPOINT)
 
@@ -220,7 +228,7 @@ class _State:
                 # The order in memory decides how sums are rounded, so it must be that of the run that was killed.
                 like = torch.empty_like(weight.detach()) if value.shape == weight.shape else torch.empty_like(value)
                 self.optimizer.state[weight][key] = like.copy_(value)
-        self.accuracy = {"accuracy": float(metadata["accuracy"])}
+        self.accuracy, self._before = {"accuracy": float(metadata["accuracy"])}, float(metadata["seconds"])
         return int(metadata["epoch"])
 
     def finish(self) -> None:
