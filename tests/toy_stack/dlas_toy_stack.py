@@ -34,7 +34,7 @@ class ToyData:
 
     seed: int = parameter("draws the images", 0, low=0)
 
-    def load(self, source, out):
+    def load(self, sources, out):
         _note("dataset")
         generator = np.random.default_rng(self.seed)
         splits = {}

@@ -31,9 +31,9 @@ class Cifar10:
     root: str = parameter("name of the data, or path of the folder or .tar.gz", positional=True, locator=True)
     seed: int = parameter("draws the validation images from the training images", 0, low=0)
 
-    def load(self, source: Path | None, out: Path) -> dict[str, Any]:
+    def load(self, sources: Mapping[str, Path], out: Path) -> dict[str, Any]:
         """Its own training and test images; a tenth of the former become validation images."""
-        assert source is not None
+        source = sources[self.root]
         place = f"dataset cifar10@{self.root}"
         where = _files(place, source)
         content = dict(archive.contents(place, source, set(where.values())))

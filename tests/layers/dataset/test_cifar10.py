@@ -71,12 +71,12 @@ def packed(folder):
 
 def load(store, source, seed=0, **recipe):
     option = Cifar10("c", seed)
-    return store.build({"seed": seed, **recipe}, lambda out, work: option.load(source, out))
+    return store.build({"seed": seed, **recipe}, lambda out, work: option.load({"c": source}, out))
 
 
 def refuse(source, out):
     with pytest.raises(DataError) as caught:
-        Cifar10("c").load(source, out)
+        Cifar10("c").load({"c": source}, out)
     assert str(caught.value).startswith("dataset cifar10@c: ")
     return str(caught.value)
 
