@@ -1,5 +1,6 @@
 """The 1,797 grey 8x8 digits that come with scikit-learn: real data with nothing to fetch."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
@@ -18,7 +19,7 @@ class Digits:
     suggested: ClassVar = ("digits",)
     packages: ClassVar = ("scikit-learn",)
 
-    def load(self, source: Path | None, out: Path) -> dict[str, Any]:
+    def load(self, sources: Mapping[str, Path], out: Path) -> dict[str, Any]:
         """Split by class: 50 % train, 15 % validation, 35 % test; pixels scaled to mean 0, deviation 1."""
         from sklearn.datasets import load_digits
 

@@ -1,5 +1,6 @@
 """Fashion-MNIST (arXiv 1708.07747): 60,000 + 10,000 grey 28x28 images of clothing, in four IDX files."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
@@ -21,12 +22,11 @@ class FashionMnist:
     folder: str = parameter("name of the data, or path of the folder", positional=True, locator=True)
     seed: int = parameter("draws the validation images from the training images", 0, low=0)
 
-    def load(self, source: Path | None, out: Path) -> dict[str, Any]:
+    def load(self, sources: Mapping[str, Path], out: Path) -> dict[str, Any]:
         """Its own training and test images; a tenth of the former become validation images."""
-        assert source is not None
         place = f"dataset fashion-mnist@{self.folder}"
         images, labels = {}, {}
         for part, prefix in PREFIXES.items():
-            images[part] = idx.read(place, source, f"{prefix}-images-idx3-ubyte", 3)[:, None]
-            labels[part] = idx.read(place, source, f"{prefix}-labels-idx1-ubyte", 1)
+            images[part] = idx.read(place, sources[self.folder], f"{prefix}-images-idx3-ubyte", 3)[:, None]
+            labels[part] = idx.read(place, sources[self.folder], f"{prefix}-labels-idx1-ubyte", 1)
         return splits.save_parts(place, out, images, labels, CLASSES, self.seed)

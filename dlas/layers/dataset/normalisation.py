@@ -1,11 +1,23 @@
 """Mean and deviation as they are written in an option's text."""
 
 import math
+from typing import Any
 
 from dlas.data import Normalisation
 from dlas.errors import DataError
+from dlas.option import parameter
 
 MEASURED = "measured"
+
+
+def mean() -> Any:
+    """The parameter `mean` of an option."""
+    return parameter("mean of each channel, bytes as 0 to 1: 0.485:0.456:0.406; measured: on train", MEASURED)
+
+
+def std() -> Any:
+    """The parameter `std` of an option."""
+    return parameter("deviation of each channel, as `mean`", MEASURED)
 
 
 def read(place: str, mean: str, std: str, channels: int, scale: float) -> Normalisation | None:

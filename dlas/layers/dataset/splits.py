@@ -27,7 +27,8 @@ def save_parts(
     for part in ("train", "test"):
         data.check(f"{place}: {part}", images[part], labels[part])
         check_classes(f"{place}: {part}", labels[part], [str(label) for label in range(classes)])
-    chosen = {**draw_validation(labels["train"], seed), "test": np.arange(len(labels["test"]))}
+    chosen = draw(place, labels["train"], "validation", VALIDATION, seed)
+    chosen["test"] = np.arange(len(labels["test"]))
     for split, indices in chosen.items():
         part = "test" if split == "test" else "train"
         pixels, numbers = data.allocate(out, split, len(indices), images[part].shape[1:], images[part].dtype)
@@ -35,9 +36,13 @@ def save_parts(
     return data.finish(out, classes, CALIBRATION, normalisation)
 
 
-def draw_validation(labels: NDArray[Any], seed: int) -> dict[str, NDArray[np.int64]]:
-    """Indices of the training and the validation images among those given for training."""
-    return data.stratified_split(labels, {"train": 1 - VALIDATION, "validation": VALIDATION}, seed)
+def draw(place: str, labels: NDArray[Any], name: str, share: float, seed: int) -> dict[str, NDArray[np.int64]]:
+    """Indices of a share of the images of each class, called `name`, and of the rest, called `train`."""
+    parts = data.stratified_split(labels, {"train": 1 - share, name: share}, seed)
+    empty = [part for part, indices in parts.items() if not len(indices)]
+    if empty:
+        raise DataError(f"{place}: {len(labels)} images are too few to draw some for {empty[0]} from; give more")
+    return parts
 
 
 def check_classes(place: str, labels: NDArray[Any], names: list[str]) -> None:

@@ -5,7 +5,7 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
-from dlas import data, network, training
+from dlas import data, network, sanity, training
 from dlas.artifacts import Artifact
 from dlas.errors import DataError, Inapplicable
 from dlas.layers.model import Report, Shape, recipes, zoo
@@ -43,9 +43,15 @@ class Architecture(Protocol):
 
 
 def make(
-    option: Architecture, source: Artifact, given: Path | None, text: str, out: Path, work: Path, report: Report
+    option: Architecture,
+    source: Artifact,
+    given: Mapping[str, Path],
+    text: str,
+    out: Path,
+    work: Path,
+    report: Report,
 ) -> dict[str, Any]:
-    """Build the network for the data in `source`, give it its weights (`given` is a user's file), write it."""
+    """Build the network for the data in `source`, give it its weights, write it."""
     module = fresh(option, source)
     facts: dict[str, Any] = {}
     if option.weights == "random":
@@ -59,10 +65,13 @@ def make(
         _fill(module, zoo.load(entry), f"zoo's {entry.model}")
         facts = {"recipe": entry.recipe}
     else:
-        assert given is not None
-        _fill(module, read(given), f"model {text}: {given}")
+        path = given[option.weights]
+        _fill(module, read(path), f"model {text}: {path}")
     report({"doing": "export"})
-    return {**network.save_module(module, out, text, source, option.weights != "random"), **facts}
+    facts |= network.save_module(module, out, text, source, option.weights != "random")
+    if option.weights not in ("random", "train"):
+        sanity.check(text, out / network.ONNX, source)
+    return facts
 
 
 def fresh(option: Architecture, source: Artifact) -> "torch.nn.Module":

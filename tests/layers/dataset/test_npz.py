@@ -22,12 +22,14 @@ def arrays(shape=(6, 5, 3), train=40, test=10, classes=4):
 def load(store, tmp_path, seed=0, layout="", **given):
     np.savez(tmp_path / "flowers.npz", **given)
     option = Npz("flowers", seed=seed)
-    return store.build({"seed": seed, "layout": layout}, lambda out, work: option.load(tmp_path / "flowers.npz", out))
+    return store.build(
+        {"seed": seed, "layout": layout}, lambda out, work: option.load({"flowers": tmp_path / "flowers.npz"}, out)
+    )
 
 
 def refuse(tmp_path, path):
     with pytest.raises(DataError) as caught:
-        Npz("flowers").load(path, tmp_path)
+        Npz("flowers").load({"flowers": path}, tmp_path)
     assert str(caught.value).startswith("dataset npz@flowers: ")
     return str(caught.value)
 
