@@ -30,9 +30,9 @@ Report = Callable[[dict[str, Any]], None]
 class Recipe:
     """How a network is trained: for a budget of images, after a linear warm-up under a cosine schedule.
 
-    `optimizer` is `sgd`, with Nesterov's momentum, or `adamw`. `ema` is the share of the moving average of the weights
-    that a step leaves; the average is then the result. `augmentation` names some of `crop` (shifted by up to an eighth),
-    `resized-crop`, `flip` and `erase`.
+    `optimizer` is `sgd`, with Nesterov's momentum, or `adamw`. `ema` is the share that each step leaves of the moving
+    average of the weights, which is then the result; 0 for the last weights. `augmentation` names some of `crop`
+    (shifted by up to an eighth), `resized-crop`, `flip` and `erase`.
     """
 
     images: int
@@ -106,9 +106,7 @@ def device() -> "torch.device":
     return torch.device("cuda:0" if torch.cuda.is_available() else "cpu")
 
 
-def accuracy(
-    module: "torch.nn.Module", source: Artifact, split: str = "validation", limit: int | None = None
-) -> float:
+def accuracy(module: "torch.nn.Module", source: Artifact, split: str = "validation", limit: int | None = None) -> float:
     """Top-1 accuracy of a module on a split, or on a fixed subset of `limit` images, in evaluation mode."""
     import torch
 

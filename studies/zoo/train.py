@@ -41,7 +41,7 @@ def main() -> None:
 
 def _data(option: str, places: realise.Places, store: Store) -> Artifact:
     step = realise.realisation(Stack(dataset=option), places, host.probe()).data
-    return realise.perform(step, store, lambda message: None)
+    return realise.perform(step, store, lambda _: None)
 
 
 def _train(dataset: str, source: Artifact, model: str) -> None:

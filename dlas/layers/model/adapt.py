@@ -33,6 +33,18 @@ def stem(published: "torch.nn.Conv2d", channels: int, stride: int) -> "torch.nn.
     return nn.Conv2d(channels, published.out_channels, kernel, stride, kernel // 2, bias=has_bias)
 
 
+def recolour(module: "torch.nn.Module", channels: int) -> None:
+    """Replace the first convolution of a network by one for so many input channels."""
+    from torch import nn
+
+    name, first = next((name, child) for name, child in module.named_modules() if isinstance(child, nn.Conv2d))
+    parent, _, leaf = name.rpartition(".")
+    kernel, stride, padding = first.kernel_size, first.stride, first.padding
+    has_bias = first.bias is not None
+    replaced = nn.Conv2d(channels, first.out_channels, kernel, stride, padding, bias=has_bias)  # type: ignore[arg-type]
+    setattr(module.get_submodule(parent), leaf, replaced)
+
+
 def widen(module: "torch.nn.Module", width: float) -> None:
     """Multiply the channels between the operators of a network in which equal numbers stay equal (no groups)."""
     from torch import nn
@@ -40,21 +52,18 @@ def widen(module: "torch.nn.Module", width: float) -> None:
     if width == 1:
         return
     operators = [child for child in module.modules() if isinstance(child, nn.Conv2d | nn.Linear)]
-    ends = (operators[0], operators[-1])
+    first = operators[0]
     for parent in list(module.modules()):
         for name, child in list(parent.named_children()):
-            setattr(parent, name, _widened(child, width, ends))
+            setattr(parent, name, _widened(child, width, child is first))
 
 
-def _widened(
-    child: "torch.nn.Module", width: float, ends: "tuple[torch.nn.Module, torch.nn.Module]"
-) -> "torch.nn.Module":
-    """The same operator with more or fewer channels; images and classes, at the ends, keep their number."""
+def _widened(child: "torch.nn.Module", width: float, is_first: bool) -> "torch.nn.Module":
+    """The same operator with more or fewer channels; those of images and classes keep their number."""
     from torch import nn
 
-    first, last = ends
     if isinstance(child, nn.Conv2d):
-        before = child.in_channels if child is first else widened(child.in_channels, width)
+        before = child.in_channels if is_first else widened(child.in_channels, width)
         after, has_bias = widened(child.out_channels, width), child.bias is not None
         kernel, stride, padding = child.kernel_size[0], child.stride[0], int(child.padding[0])
         return nn.Conv2d(before, after, kernel, stride, padding, bias=has_bias)

@@ -1,4 +1,4 @@
-"""Densely connected networks (arXiv 1608.06993): those of ImageNet are torchvision's, the one for small images is here."""
+"""Densely connected networks (arXiv 1608.06993): torchvision's for ImageNet, one for small images of our own."""
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar

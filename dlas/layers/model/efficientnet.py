@@ -1,7 +1,7 @@
 """EfficientNet-B0 (arXiv 1905.11946, table 1), torchvision's; its first strides suit small images."""
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from dlas import vision
 from dlas.layers.model import Shape, adapt, fields, origin
@@ -43,11 +43,10 @@ class EfficientNetB0:
             efficientnet.MBConvConfig(expand, kernel, stride, before, after, layers, width_mult=self.width)
             for (expand, kernel, _, before, after, layers), stride in zip(STAGES, rest, strict=True)
         ]
-        network: torch.nn.Module = efficientnet.EfficientNet(
-            stages, DROPOUT, stochastic_depth_prob=0.0, num_classes=classes
-        )
-        network.features[0][0] = adapt.stem(network.features[0][0], shape[0], first)  # type: ignore[index, operator]
-        return network
+        network: Any = efficientnet.EfficientNet(stages, DROPOUT, stochastic_depth_prob=0.0, num_classes=classes)
+        network.features[0][0] = adapt.stem(network.features[0][0], shape[0], first)
+        adapted: torch.nn.Module = network
+        return adapted
 
     make = origin.make
     needs = origin.needs

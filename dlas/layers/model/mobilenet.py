@@ -1,7 +1,7 @@
 """MobileNets: version 1 is here (arXiv 1704.04861, table 1), version 2 torchvision's (arXiv 1801.04381, table 2)."""
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from dlas import vision
 from dlas.layers.model import Shape, adapt, fields, origin
@@ -78,9 +78,10 @@ class MobileNetV2:
         first, *strides = adapt.strides(published, min(shape[1:]), LAST_PIXELS)
         stages = [[*stage[:-1], stride] for stage, stride in zip(STAGES, strides, strict=True)]
         mobilenet = vision.load("torchvision.models").MobileNetV2
-        network: torch.nn.Module = mobilenet(classes, width_mult=self.width, inverted_residual_setting=stages)
-        network.features[0][0] = adapt.stem(network.features[0][0], shape[0], first)  # type: ignore[index, operator]
-        return network
+        network: Any = mobilenet(classes, width_mult=self.width, inverted_residual_setting=stages)
+        network.features[0][0] = adapt.stem(network.features[0][0], shape[0], first)
+        adapted: torch.nn.Module = network
+        return adapted
 
     make = origin.make
     needs = origin.needs

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from dlas import data, network, sanity, training
 from dlas.artifacts import Artifact
-from dlas.errors import DataError, Inapplicable
+from dlas.errors import DataError, Inapplicable, OptionError
 from dlas.layers.model import Report, Shape, recipes, zoo
 from dlas.option import write_option
 
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 CHOICES = ("zoo", "train", "random")
 PACKAGES = ("torch", "torchvision", "onnxscript", "onnxruntime")
+BY_NORM = "by norm"  # the family of networks that are known by name only
 SETTLING_IMAGES = 64
 
 
@@ -57,7 +58,7 @@ def make(
     if option.weights == "random":
         settle(module, source)
     elif option.weights == "train":
-        recipe = recipes.choose(option.family, option.recipe, source.facts, option.seed)
+        recipe = recipes.choose(_family(option, module), option.recipe, source.facts, option.seed)
         training.fit(module, source, recipe, work, report)
         facts = {"recipe": asdict(recipe)}
     elif option.weights == "zoo":
@@ -79,7 +80,35 @@ def fresh(option: Architecture, source: Artifact) -> "torch.nn.Module":
     import torch
 
     torch.manual_seed(option.seed)
-    return option.module(tuple(source.facts["shape"]), source.facts["classes"])
+    shape, classes = tuple(source.facts["shape"]), source.facts["classes"]
+    module = option.module(shape, classes)
+    place = f"model {write_option(option)}"  # type: ignore[arg-type]
+    try:
+        with torch.no_grad():
+            output = module.eval()(torch.zeros(2, *shape))
+    except (RuntimeError, ValueError, AssertionError, IndexError) as problem:
+        size = "x".join(map(str, shape))
+        reason = str(problem).partition("\n")[0]
+        raise Inapplicable(
+            f"{place} cannot take images of {size} ({reason}); give data of another size, or another network"
+        ) from problem
+    if not isinstance(output, torch.Tensor) or output.shape != (2, classes):
+        found = tuple(output.shape) if isinstance(output, torch.Tensor) else type(output).__name__
+        raise OptionError(f"{place} gives {found} for two images; it must give one tensor of shape (2, {classes})")
+    return module
+
+
+def _family(option: Architecture, module: "torch.nn.Module") -> str:
+    """The option's family; of a network known by name only, whether it has batch norms decides."""
+    if option.family != BY_NORM:
+        return option.family
+    return "residual" if _batch_norms(module) else "attention"
+
+
+def _batch_norms(module: "torch.nn.Module") -> "list[torch.nn.modules.batchnorm._BatchNorm]":
+    from torch.nn.modules.batchnorm import _BatchNorm
+
+    return [child for child in module.modules() if isinstance(child, _BatchNorm)]
 
 
 def settle(module: "torch.nn.Module", source: Artifact) -> None:
@@ -87,7 +116,7 @@ def settle(module: "torch.nn.Module", source: Artifact) -> None:
     import torch
 
     images, _ = data.load(source, "calibration")
-    norms = [child for child in module.modules() if isinstance(child, torch.nn.modules.batchnorm._BatchNorm)]
+    norms = _batch_norms(module)
     momenta = [norm.momentum for norm in norms]
     for norm in norms:
         norm.momentum = 1.0
@@ -113,7 +142,7 @@ def ingredients(option: Architecture) -> dict[str, Any]:
     return {"zoo": [entry.sha256 for entry in zoo.find(zoo_text(option))]}
 
 
-def needs(option: Architecture, stack: object, host: object) -> str | None:
+def needs(option: Architecture, stack: object, host: object) -> str | None:  # noqa: ARG001 - as every option's
     """Why there are no such weights."""
     text = zoo_text(option)
     if option.weights != "zoo" or zoo.find(text):

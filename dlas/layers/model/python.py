@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from dlas import fingerprint
-from dlas.errors import DataError, OptionError
+from dlas.errors import OptionError
 from dlas.layers.model import Shape, fields, origin
 from dlas.option import parameter
 
@@ -43,7 +43,9 @@ class PythonNetwork:
             raise OptionError(f"{place}: {name} has no function {function!r}; write package.module:function")
         module = found(shape, classes)
         if not isinstance(module, nn.Module):
-            raise DataError(f"{place}: the function returns a {type(module).__name__}, not a torch module; return one")
+            raise OptionError(
+                f"{place}: the function returns a {type(module).__name__}, not a torch module; return one"
+            )
         return module
 
     def _file(self) -> Path:

@@ -19,7 +19,7 @@ FAMILIES: Mapping[str, Recipe] = {
     "residual": Recipe(0, rate=0.05),
     "dense": Recipe(0, rate=0.05),
     "depthwise": Recipe(0, rate=0.05, decay=1e-4),
-    "transformer": Recipe(0, optimizer="adamw", rate=1e-3, decay=0.05),
+    "attention": Recipe(0, optimizer="adamw", rate=5e-4, decay=0.05),  # also networks without batch norm
 }
 
 

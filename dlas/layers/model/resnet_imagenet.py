@@ -1,7 +1,7 @@
-"""Residual networks of ImageNet (arXiv 1512.03385, table 1), torchvision's; stem and first strides suit small images."""
+"""Residual networks of ImageNet (arXiv 1512.03385, table 1), torchvision's, adapted to small images."""
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from dlas import vision
 from dlas.layers.model import Shape, adapt, fields, origin
@@ -34,7 +34,7 @@ class ResNetImageNet:
         """Stem, four stages, mean, linear."""
         from torch import nn
 
-        network = getattr(vision.load("torchvision.models"), f"resnet{self.depth}")(num_classes=classes)
+        network: Any = getattr(vision.load("torchvision.models"), f"resnet{self.depth}")(num_classes=classes)
         first, pool, *stages = adapt.strides(STRIDES, min(shape[1:]), LAST_PIXELS)
         network.conv1 = adapt.stem(network.conv1, shape[0], first)
         network.maxpool = network.maxpool if pool == 2 else nn.Identity()
@@ -43,7 +43,8 @@ class ResNetImageNet:
                 if isinstance(child, nn.Conv2d) and child.stride == (2, 2):
                     child.stride = (stride, stride)
         adapt.widen(network, self.width)
-        return network
+        adapted: torch.nn.Module = network
+        return adapted
 
     make = origin.make
     needs = origin.needs

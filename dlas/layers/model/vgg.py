@@ -1,7 +1,7 @@
 """VGG-16 with batch normalisation (arXiv 1409.1556, table 1, column D), torchvision's."""
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from dlas import vision
 from dlas.layers.model import Shape, adapt, fields, origin
@@ -32,7 +32,7 @@ class Vgg:
         """Thirteen convolutions with five poolings, classifier."""
         from torch import nn
 
-        network = vision.load("torchvision.models").vgg16_bn(num_classes=classes)
+        network: Any = vision.load("torchvision.models").vgg16_bn(num_classes=classes)
         network.features[0] = adapt.stem(network.features[0], shape[0], 1)
         adapt.widen(network.features, self.width)
         after, hidden = adapt.widened(512, self.width), adapt.widened(4096, self.width)
@@ -45,7 +45,8 @@ class Vgg:
         for child in network.modules():
             if isinstance(child, nn.MaxPool2d):
                 child.ceil_mode = any(pixels % 32 for pixels in shape[1:])
-        return network
+        adapted: torch.nn.Module = network
+        return adapted
 
     make = origin.make
     needs = origin.needs
