@@ -111,12 +111,22 @@ def stored(data: Artifact, split: str, chosen: NDArray[np.int64] | None = None) 
 
     Augmentation works on these; `normalise` comes after it. Only the `chosen` images are read from the disk.
     """
-    source = "train" if split == "calibration" else split
-    pixels = np.load(data.file(_images(source)), mmap_mode="r")
-    numbers = np.load(data.file(_labels(source)), mmap_mode="r")
+    numbers = labels(data, split)
     if chosen is None:
-        chosen = np.arange(data.facts["calibration"] if split == "calibration" else len(numbers))
+        chosen = np.arange(len(numbers))
+    pixels = np.load(data.file(_images(_source(split))), mmap_mode="r")
     return pixels[chosen], numbers[chosen]
+
+
+def labels(data: Artifact, split: str) -> Labels:
+    """Labels of a split, without its images."""
+    numbers: Labels = np.load(data.file(_labels(_source(split))))
+    return numbers[: data.facts["calibration"]] if split == "calibration" else numbers
+
+
+def _source(split: str) -> str:
+    """The split whose file holds another."""
+    return "train" if split == "calibration" else split
 
 
 def normalise(data: Artifact, pixels: Pixels) -> Images:

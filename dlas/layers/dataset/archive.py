@@ -9,6 +9,7 @@ from pathlib import Path, PurePosixPath
 
 from dlas.errors import DataError
 
+LARGEST = 2**30  # bytes of one file, which is read whole
 _DAMAGE = (tarfile.TarError, EOFError, OSError, ValueError, OverflowError, zlib.error, lzma.LZMAError)
 _ZEROS = bytes(tarfile.BLOCKSIZE)
 
@@ -46,21 +47,28 @@ def _in_folder(place: str, source: Path) -> Iterator[str]:
     for path in source.rglob("*"):
         if path.is_symlink() and path.is_dir():
             raise DataError(f"{place}: {path} is a link to a folder; put the folder itself there")
+        if not path.is_dir() and not path.is_file():
+            raise DataError(f"{place}: {path} is no file that can be read; remove it")
         yield path.relative_to(source).as_posix() + ("/" if path.is_dir() else "")
 
 
 def _in_archive(place: str, source: Path) -> Iterator[str]:
     with _open(place, source) as archive:
         for member in archive:
-            if member.name.startswith("/") or ".." in PurePosixPath(member.name).parts:
-                raise DataError(f"{place}: {source} holds {member.name!r}, which climbs out of it; do not trust it")
-            if member.isfile() or member.isdir():
-                yield _normal(member.name) + ("/" if member.isdir() else "")
-            else:
-                raise DataError(
-                    f"{place}: {source} holds {member.name!r}, no plain file; pack it with `tar --dereference`"
-                )
+            objection = _objection(member)
+            if objection:
+                raise DataError(f"{place}: {source} holds {member.name!r}{objection}")
+            yield _normal(member.name) + ("/" if member.isdir() else "")
         _expect_the_end(archive)
+
+
+def _objection(member: tarfile.TarInfo) -> str:
+    """What is wrong with a member, and the remedy; empty where nothing is."""
+    if member.name.startswith("/") or ".." in PurePosixPath(member.name).parts:
+        return ", which climbs out of it; do not trust it"
+    if not member.isfile() and not member.isdir():
+        return ", no plain file; pack it with `tar --dereference`"
+    return f" of {member.size:,} bytes; no image is so large, remove it" if member.size > LARGEST else ""
 
 
 def _expect_the_end(archive: tarfile.TarFile) -> None:

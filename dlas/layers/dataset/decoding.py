@@ -27,6 +27,7 @@ _UNREADABLE = (
     struct.error,
     zlib.error,
 )
+_FORMATS = ("JPEG", "PNG", "BMP", "GIF", "PPM", "TIFF", "WEBP")  # others start programs of their own (EPS)
 _WIDE = ("I", "I;16", "I;16B", "I;16L", "I;16N")  # modes of more than eight bits a channel
 _STEP = 257  # 65,535 becomes 255
 
@@ -62,13 +63,13 @@ def _open(place: str, name: str, content: bytes) -> "Image":
     import PIL.Image
 
     try:
-        with PIL.Image.open(io.BytesIO(content)) as image:
+        with PIL.Image.open(io.BytesIO(content), formats=_FORMATS) as image:
             image.load()
             if image.mode in _WIDE:
                 return _narrow(image).convert("RGB")
             if image.mode == "F":
                 raise ValueError("pixels are fractions of no known range")
-            return image.convert("RGB")
+            return image.convert("RGBA" if "transparency" in image.info else "RGB").convert("RGB")
     except _UNREADABLE as problem:
         raise DataError(f"{place}: {name} is no readable image ({problem}); repair or remove it") from problem
     except PIL.Image.DecompressionBombError as problem:

@@ -65,19 +65,17 @@ def _below_common_root(paths: dict[str, Path]) -> dict[str, Path]:
 
 def _with_part(place: str, paths: dict[str, Path]) -> dict[str, Path]:
     """Each path as part, class, and what is below; all are training images where no folders of parts are there."""
-    tops = {path[0] for path in paths.values() if len(path) > 1}
+    tops = {path[0] for name, path in paths.items() if len(path) > 1 or name.endswith("/")}
     parts = tops & PARTS.keys()
+    images = {name: path for name, path in paths.items() if not name.endswith("/")}
+    if not images or (parts == tops and "train" not in parts):
+        raise DataError(f"{place}: no images in a folder for each class, or in train/ and test/ of them; put some")
     if parts != tops:
-        deep = [name for name, path in paths.items() if len(path) > 2 and path[0] in parts]
-        if deep:
+        if any(len(path) > 2 and path[0] in parts for path in images.values()):
             raise DataError(f"{place}: {min(tops - parts)!r} lies beside {min(parts)!r}; keep parts, or classes, alone")
         return {name: ("train", *path) for name, path in paths.items()}
-    if not paths or "train" not in parts:
-        raise DataError(
-            f"{place}: no images in a folder for each class, or in train/ and test/ of such; put them there"
-        )
     meaning = PARTS if "test" in parts else {name: "test" if name != "train" else name for name in PARTS}
-    return {name: (meaning[path[0]], *path[1:]) for name, path in paths.items()}
+    return {name: (meaning.get(path[0], "train"), *path[1:]) for name, path in paths.items()}
 
 
 def _classes(place: str, found: list[str], order: Sequence[str]) -> tuple[str, ...]:

@@ -51,6 +51,8 @@ class ImageFolder:
         """Name the images, draw the splits, then decode each image into its place on disk."""
         source = sources[self.root]
         place = f"dataset image-folder@{self.root}"
+        if 0 < self.size < self.crop:
+            raise DataError(f"{place}: crop={self.crop} is more than size={self.size}; give size={self.crop} or more")
         given = normalisation.read(place, self.mean, self.std, CHANNELS, scale=255.0)
         names = archive.names(place, source)
         classes, parts = folders.arrange(place, names, self._order(place, sources), partial=bool(self.classes))

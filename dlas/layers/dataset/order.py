@@ -10,7 +10,7 @@ FOLDERS = "folders"  # stands for no such file
 def read(place: str, path: Path, classes: int) -> tuple[str, ...]:
     """The names in their order; `classes` is how many there must be, 0 any number."""
     try:
-        names = tuple(line.strip() for line in path.read_text(encoding="utf-8").splitlines())
+        names = tuple(line.strip() for line in path.read_text(encoding="utf-8-sig").splitlines())
     except (OSError, UnicodeError) as problem:
         raise DataError(f"{place}: labels {path} cannot be read ({problem}); give a text file") from problem
     while names and not names[-1]:

@@ -41,7 +41,7 @@ def draw(place: str, labels: NDArray[Any], name: str, share: float, seed: int) -
     parts = data.stratified_split(labels, {"train": 1 - share, name: share}, seed)
     empty = [part for part, indices in parts.items() if not len(indices)]
     if empty:
-        raise DataError(f"{place}: {len(labels)} images are too few to draw some for {empty[0]} from; give more")
+        raise DataError(f"{place}: {len(labels)} images are too few to draw some for {empty[0]}; give each class more")
     return parts
 
 
