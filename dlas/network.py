@@ -5,6 +5,7 @@ How a network is made or changed is the business of the model and compression la
 
 import json
 import logging
+import math
 import warnings
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
@@ -31,7 +32,7 @@ MODULE_FILES = (SHAPES, WEIGHTS)
 INPUT, OUTPUT = "input", "logits"
 OPSET = 20
 REFERENCE_IMAGES = 256
-_BATCH = 256
+_BATCH = 64
 _SHAPE_FIELDS = ("in_channels", "out_channels", "groups", "in_features", "out_features", "num_features")
 
 Logits = NDArray[np.float32]  # (number, classes)
@@ -61,21 +62,37 @@ def save_module(module: "torch.nn.Module", out: Path, model: str, source: Artifa
     shapes = {name: _final_shape(child) for name, child in module.named_modules()}
     (out / SHAPES).write_text(json.dumps({k: v for k, v in shapes.items() if v}, indent=1), encoding="utf-8")
     save_file({key: value.contiguous() for key, value in module.state_dict().items()}, out / WEIGHTS)
-    save_reference(out, out / ONNX, source)
-    operators = read_operators(out / ONNX)
     values = [value.detach() for value in module.parameters()]
     return {
-        "model": model,
-        "shape": shape,
-        "classes": source.facts["classes"],
-        "precision": "float32",
+        **save_onnx(out, model, source, trained),
         "module": True,
-        "trained": trained,
         "parameters": sum(value.numel() for value in values),
         "nonzeros": sum(int(value.count_nonzero()) for value in values),
+    }
+
+
+def save_onnx(out: Path, model: str, source: Artifact, trained: bool = True) -> dict[str, Any]:
+    """Add to the float32 ONNX file in `out` what makes it a network without a torch module; returns its facts."""
+    import onnx
+    from onnx import numpy_helper
+
+    path = out / ONNX
+    save_reference(out, path, source)
+    operators = read_operators(path)
+    values = [numpy_helper.to_array(tensor) for tensor in onnx.load(path).graph.initializer]
+    weights = [value for value in values if value.dtype.kind == "f"]
+    return {
+        "model": model,
+        "shape": source.facts["shape"],
+        "classes": source.facts["classes"],
+        "precision": "float32",
+        "module": False,
+        "trained": trained,
+        "parameters": sum(value.size for value in weights),
+        "nonzeros": sum(int(np.count_nonzero(value)) for value in weights),
         "macs": sum(operator.macs for operator in operators),
         "operators": [asdict(operator) for operator in operators],
-        "accuracy": accuracies(out / ONNX, source) if trained else None,
+        "accuracy": accuracies(path, source) if trained else None,
     }
 
 
@@ -152,7 +169,7 @@ def reference(network: Artifact) -> tuple[NDArray[np.int64], Logits]:
 
 
 def read_operators(path: Path) -> list[Operator]:
-    """The convolutions and linear operators of a float32 ONNX file."""
+    """The convolutions and linear operators of a float32 ONNX file; products of two activations are none."""
     import onnx
 
     model = onnx.load(path)
@@ -165,20 +182,20 @@ def _operators(graph: "onnx.GraphProto") -> Iterator[Operator]:
     from onnx import numpy_helper
 
     weights = {tensor.name: numpy_helper.to_array(tensor) for tensor in graph.initializer}
-    pixels = {value.name: _positions(value) for value in [*graph.value_info, *graph.output]}
+    sizes = {value.name: _sizes(value) for value in [*graph.value_info, *graph.output]}
     for node in graph.node:
         weight = weights.get(node.input[1]) if len(node.input) > 1 else None
         if node.op_type not in ("Conv", "Gemm", "MatMul") or weight is None:
             continue
-        macs = weight.size * (pixels[node.output[0]] if node.op_type == "Conv" else 1)
+        size = sizes[node.output[0]]
+        # Positions to which the weights are applied: pixels of a convolution, tokens of a linear operator.
+        positions = math.prod(size[2:] if node.op_type == "Conv" else size[1:-1])
         kind = "linear" if node.op_type != "Conv" else "convolution"
-        yield Operator(node.name, kind, macs, weight.size, int(np.count_nonzero(weight)))
+        yield Operator(node.name, kind, weight.size * positions, weight.size, int(np.count_nonzero(weight)))
 
 
-def _positions(value: "onnx.ValueInfoProto") -> int:
-    """Output pixels of a channel."""
-    sizes = [dimension.dim_value for dimension in value.type.tensor_type.shape.dim]
-    return int(np.prod(sizes[2:]))
+def _sizes(value: "onnx.ValueInfoProto") -> list[int]:
+    return [dimension.dim_value for dimension in value.type.tensor_type.shape.dim]
 
 
 def fix_batch(model: "onnx.ModelProto", batch: int) -> None:

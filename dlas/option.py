@@ -41,7 +41,10 @@ class Option(Protocol):
 
 @dataclasses.dataclass(frozen=True)
 class Parameter:
-    """What a field of an option may hold. Bounds are inclusive unless `open` is set."""
+    """What a field of an option may hold. Bounds are inclusive unless `open` is set.
+
+    A locator names data of the user's; it may have choices too, which name none.
+    """
 
     help: str
     positional: bool = False
@@ -54,14 +57,14 @@ class Parameter:
     def allowed(self) -> str:
         """The legal values in words."""
         if self.choices:
-            return "one of " + ", ".join(self.choices)
+            return "one of " + ", ".join(self.choices) + (", or the name of a file" if self.locator else "")
         words = ("above", "below") if self.open else ("at least", "at most")
         bounds = [f"{w} {spell(b)}" for w, b in zip(words, (self.low, self.high), strict=True) if b is not None]
         return " and ".join(bounds)
 
     def permits(self, value: Value) -> bool:
         """Whether a value of the right type lies within choices and bounds."""
-        if self.choices:
+        if self.choices and not self.locator:
             return value in self.choices
         if isinstance(value, str):
             return True

@@ -22,13 +22,16 @@ Places = tuple[tuple[str, Path], ...]  # name of the user's data → where they 
 
 @dataclass(frozen=True)
 class Step:
-    """One build step. `inputs` are keys of artifacts; everything in `recipe` decides the step's own key."""
+    """One build step. `inputs` are keys of artifacts; everything in `recipe` decides the step's own key.
+
+    `sources` are the paths of the user's data by the names that the option has for them.
+    """
 
     layer: str
     option: str
     inputs: tuple[str, ...]
     ingredients: Mapping[str, Any] = field(hash=False)
-    source: str | None = None
+    sources: Mapping[str, str] = field(default_factory=dict, hash=False)
     key: str = field(init=False)
 
     def __post_init__(self) -> None:
@@ -77,22 +80,23 @@ def _network_steps(dataset: str, model: str, chain: str, places: Places) -> tupl
 
 def _step(layer: str, option: Option, inputs: tuple[str, ...], places: Places) -> Step:
     ingredients: dict[str, Any] = {"code": fingerprint.code_version(type(option).__module__)}
-    source = _source(layer, option, places)
-    if source:
-        ingredients["content"] = fingerprint.content(source)
-    return Step(layer, registry.write((option,)), inputs, ingredients, str(source) if source else None)
+    if hasattr(option, "ingredients"):
+        ingredients |= option.ingredients()
+    sources = {name: _located(layer, option, name, places) for name in registry.locators(option)}
+    if sources:
+        ingredients["content"] = [fingerprint.content(path) for path in sources.values()]
+    paths = {name: str(path) for name, path in sources.items()}
+    return Step(layer, registry.write((option,)), inputs, ingredients, paths)
 
 
-def _source(layer: str, option: Option, places: Places) -> Path | None:
-    wanted = registry.locators(option)
-    for name in wanted:
-        if name not in dict(places):
-            raise DataError(
-                f"{layer} {registry.write((option,))}: nobody said where {name!r} lies; "
-                f'add --data {name}=PATH, or `{name} = "PATH"` under [data], or put it into $DLAS_DATA'
-            )
-    path = dict(places)[wanted[0]] if wanted else None
-    if path and not path.exists():
+def _located(layer: str, option: Option, name: str, places: Places) -> Path:
+    path = dict(places).get(name)
+    if path is None:
+        raise DataError(
+            f"{layer} {registry.write((option,))}: nobody said where {name!r} lies; "
+            f'add --data {name}=PATH, or `{name} = "PATH"` under [data], or put it into $DLAS_DATA'
+        )
+    if not path.exists():
         raise DataError(f"{layer} {registry.write((option,))}: {path} does not exist; name a path that does")
     return path
 
@@ -183,10 +187,11 @@ def _verb(
 ) -> dict[str, Any]:
     """Call the one verb of the step's layer; returns the facts of what it wrote."""
     facts: dict[str, Any]
+    given = {name: Path(path) for name, path in step.sources.items()}
     if step.layer == "dataset":
-        facts = option.load(Path(step.source) if step.source else None, out)
+        facts = option.load(given, out)
     elif step.layer == "model":
-        facts = option.make(inputs[0], step.option, out, work, report)
+        facts = option.make(inputs[0], given, step.option, out, work, report)
     elif step.layer == "compression":
         facts = option.compress(inputs[0], inputs[1], out, work, report)
     else:
@@ -224,7 +229,7 @@ def as_message(step: Step) -> process.Message:
         "option": step.option,
         "inputs": list(step.inputs),
         "ingredients": dict(step.ingredients),
-        "source": step.source,
+        "sources": dict(step.sources),
     }
 
 

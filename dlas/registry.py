@@ -132,7 +132,9 @@ def _absolute(layer: str, option: Option, text: str) -> Path:
 def locators(option: Option) -> list[str]:
     """The names of data that an option asks for."""
     declared = parameters(type(option))
-    return [str(getattr(option, key)) for key, (_, declaration, _) in declared.items() if declaration.locator]
+    named = {key: declaration for key, (_, declaration, _) in declared.items() if declaration.locator}
+    values = {key: str(getattr(option, key)) for key in named}
+    return [value for key, value in values.items() if value not in named[key].choices]
 
 
 def _nearest(name: str, known: Iterable[str]) -> str:

@@ -151,7 +151,7 @@ def test_data_that_change_while_the_process_lives_make_every_key_stale(tmp_path)
 def test_a_path_is_no_part_of_the_recipe(tmp_path):
     (tmp_path / "flowers.npz").write_text("roses")
     step = steps(FLOWERS, (("flowers", tmp_path / "flowers.npz"),))["data"]
-    assert step.source == str(tmp_path / "flowers.npz")
+    assert step.sources == {"flowers": str(tmp_path / "flowers.npz")}
     assert str(tmp_path) not in json.dumps(step.recipe)
 
 

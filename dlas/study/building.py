@@ -43,6 +43,7 @@ class Builder:
         self._start = time.monotonic()
         waiting = {step.key: step for step in steps if self._store.get(step.key) is None}
         self._total, self._done = len(waiting), 0
+        self._parts: dict[str, float] = {}
         running: dict[Future[None], Step] = {}
         with ThreadPoolExecutor(self._jobs) as pool:
             try:
@@ -85,6 +86,7 @@ class Builder:
         except BuildFailed as problem:
             self._failures[step.key] = Failure("failed", f"building {step.option}: {problem}")
         self._done += 1
+        self._parts.pop(step.key, None)
         self._tell(f"{step.layer} {step.option}" + (" failed" if step.key in self._failures else " is there"))
 
     def _do(self, step: Step, tries: int = TRIES) -> None:
@@ -115,10 +117,12 @@ class Builder:
         if "of" not in progress:
             self._tell(f"{step.layer} {step.option}: {progress['doing']}")
             return
+        self._parts[step.key] = progress["done"] / progress["of"]
         accuracy = f", accuracy {progress['accuracy']:.1%}" if "accuracy" in progress else ""
         self._tell(f"{step.layer} {step.option}: {progress['done']}/{progress['of']} {progress['unit']}{accuracy}")
 
     def _tell(self, what: str) -> None:
         with self._changing:
-            left = time_left(time.monotonic() - self._start, self._done, self._total)
+            done = self._done + sum(self._parts.values())
+            left = time_left(time.monotonic() - self._start, done, self._total)
             self._listen(Progress("build", self._done, self._total, what, left))

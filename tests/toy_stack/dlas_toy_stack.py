@@ -34,7 +34,7 @@ class ToyData:
 
     seed: int = parameter("draws the images", 0, low=0)
 
-    def load(self, source, out):
+    def load(self, sources, out):
         _note("dataset")
         generator = np.random.default_rng(self.seed)
         splits = {}
@@ -55,7 +55,7 @@ class ToyNet:
     name: ClassVar = "toynet"
     suggested: ClassVar = ("toynet",)
 
-    def make(self, source, text, out, work, report):
+    def make(self, source, given, text, out, work, report):
         from safetensors.numpy import save_file
 
         _note("model")

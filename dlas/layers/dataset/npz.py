@@ -1,5 +1,6 @@
 """A user's own arrays in an `.npz` file."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
@@ -10,12 +11,11 @@ from numpy.typing import NDArray
 
 from dlas import data
 from dlas.errors import DataError
+from dlas.layers.dataset import normalisation, splits
 from dlas.option import parameter
 
 PARTS = ("train", "test")
 ARRAYS = ("x_train", "y_train", "x_test", "y_test")
-VALIDATION = 0.1
-CALIBRATION = 256
 CHANNELS = (1, 3, 4)
 
 
@@ -27,40 +27,39 @@ class Npz:
     suggested: ClassVar[tuple[str, ...]] = ()
 
     file: str = parameter("name of the data, or path of the .npz file", positional=True, locator=True)
+    mean: str = normalisation.mean()
+    std: str = normalisation.std()
     seed: int = parameter("draws the validation images from the training images", 0, low=0)
 
-    def load(self, source: Path | None, out: Path) -> dict[str, Any]:
+    def load(self, sources: Mapping[str, Path], out: Path) -> dict[str, Any]:
         """Normalise by mean and deviation of each channel over the training images; 10 % become validation."""
-        arrays = _read(self.file, source)
+        place = f"dataset npz@{self.file}"
+        arrays = _read(place, sources[self.file])
         for part in PARTS:
-            data.check(f"dataset npz@{self.file}: {part}", arrays[f"x_{part}"], arrays[f"y_{part}"])
+            data.check(f"{place}: {part}", arrays[f"x_{part}"], arrays[f"y_{part}"])
         images = {part: _channels_first(arrays[f"x_{part}"]) for part in PARTS}
-        labels = {part: arrays[f"y_{part}"].astype(np.int64) for part in PARTS}
-        shapes = [images[part].shape[1:] for part in PARTS]
-        if shapes[0] != shapes[1]:
-            raise DataError(f"dataset npz@{self.file}: training images are {shapes[0]}, test images {shapes[1]}")
-        mean = images["train"].mean((0, 2, 3), keepdims=True)
-        deviation = images["train"].std((0, 2, 3), keepdims=True) + 1e-12
-        images = {part: (pixels - mean) / deviation for part, pixels in images.items()}
-        parts = data.stratified_split(labels["train"], {"train": 1 - VALIDATION, "validation": VALIDATION}, self.seed)
-        splits = {name: (images["train"][chosen], labels["train"][chosen]) for name, chosen in parts.items()}
-        splits["test"] = (images["test"], labels["test"])
-        return data.save(out, splits, classes=int(labels["train"].max()) + 1, calibration=CALIBRATION)
+        labels = {part: arrays[f"y_{part}"] for part in PARTS}
+        kinds = [(images[part].dtype == np.uint8, *images[part].shape[1:]) for part in PARTS]
+        if kinds[0] != kinds[1]:
+            told = [f"{images[part].dtype} {images[part].shape[1:]}" for part in PARTS]
+            raise DataError(f"{place}: training images are {told[0]}, test images {told[1]}; make them alike")
+        scale = 255.0 if images["train"].dtype == np.uint8 else 1.0
+        given = normalisation.read(place, self.mean, self.std, images["train"].shape[1], scale)
+        return splits.save_parts(place, out, images, labels, int(labels["train"].max()) + 1, self.seed, given)
 
 
-def _read(name: str, source: Path | None) -> dict[str, NDArray[Any]]:
-    assert source is not None
+def _read(place: str, source: Path) -> dict[str, NDArray[Any]]:
     try:
         with np.load(source, allow_pickle=False) as file:
             arrays = {key: file[key] for key in file.files}
     except (OSError, ValueError, KeyError, TypeError, EOFError, BadZipFile) as problem:
-        raise DataError(f"dataset npz@{name}: {source} is no readable .npz file ({problem})") from problem
+        raise DataError(f"{place}: {source} is no readable .npz file ({problem})") from problem
     missing = [key for key in ARRAYS if key not in arrays]
     if missing:
-        raise DataError(f"dataset npz@{name}: {source} lacks {', '.join(missing)}; it needs {', '.join(ARRAYS)}")
+        raise DataError(f"{place}: {source} lacks {', '.join(missing)}; it needs {', '.join(ARRAYS)}")
     return arrays
 
 
-def _channels_first(images: NDArray[Any]) -> NDArray[np.float32]:
+def _channels_first(images: NDArray[Any]) -> NDArray[Any]:
     last_is_channels = images.shape[3] in CHANNELS and images.shape[1] not in CHANNELS
-    return np.ascontiguousarray(images.transpose(0, 3, 1, 2) if last_is_channels else images, np.float32)
+    return images.transpose(0, 3, 1, 2) if last_is_channels else images

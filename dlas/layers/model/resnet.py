@@ -1,12 +1,9 @@
 """Residual networks for small images (arXiv 1512.03385, section 4.2)."""
 
 from dataclasses import dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
-from dlas.artifacts import Artifact
-from dlas.layers.model import Report, Shape, weights
-from dlas.option import parameter
+from dlas.layers.model import Shape, fields, origin
 
 if TYPE_CHECKING:
     import torch
@@ -20,12 +17,14 @@ class ResNet:
 
     variants: ClassVar = {f"resnet{6 * n + 2}": {"blocks": n} for n in (1, 3, 5, 9)}
     suggested: ClassVar = ("resnet8", "resnet20")
-    packages: ClassVar = ("torch", "onnxscript", "onnxruntime")
+    packages: ClassVar = origin.PACKAGES
+    family: ClassVar = "residual"
 
     blocks: int
-    width: float = parameter("multiplies the channels of every stage", 1.0, low=0, high=16, open=True)
-    weights: str = parameter("where the weights come from", "train", choices=weights.CHOICES)
-    seed: int = parameter("draws the first weights and the order of the images", 0, low=0)
+    width: float = fields.width("multiplies the channels of every stage", high=16)
+    weights: str = fields.weights()
+    recipe: str = fields.recipe()
+    seed: int = fields.seed()
 
     def module(self, shape: Shape, classes: int) -> "torch.nn.Module":
         """Stem, three stages at full, half and quarter size, mean, linear."""
@@ -40,9 +39,9 @@ class ResNet:
                 before = channels
         return nn.Sequential(*layers, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(before, classes))
 
-    def make(self, source: Artifact, text: str, out: Path, work: Path, report: Report) -> dict[str, Any]:
-        """Train and write the network."""
-        return weights.make(self, source, text, out, work, report)
+    make = origin.make
+    needs = origin.needs
+    ingredients = origin.ingredients
 
 
 def _norm_conv(before: int, after: int, kernel: int, stride: int) -> "torch.nn.Module":

@@ -10,7 +10,7 @@ from dlas.layers.dataset.digits import Digits
 @pytest.fixture
 def digits(store):
     pytest.importorskip("sklearn")
-    return store.build({"dataset": "digits"}, lambda out, work: Digits().load(None, out))
+    return store.build({"dataset": "digits"}, lambda out, work: Digits().load({}, out))
 
 
 def test_every_digit_is_in_one_of_three_splits(digits):
@@ -31,5 +31,5 @@ def test_no_image_is_in_two_splits(digits):
 
 
 def test_loading_again_gives_the_same_bytes(digits, store):
-    again = store.build({"dataset": "digits", "again": 1}, lambda out, work: Digits().load(None, out))
+    again = store.build({"dataset": "digits", "again": 1}, lambda out, work: Digits().load({}, out))
     assert again.files == digits.files

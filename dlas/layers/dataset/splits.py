@@ -1,0 +1,57 @@
+"""What is drawn from the images that a source gives for training, and what must be in every part."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dlas import data
+from dlas.errors import DataError
+
+VALIDATION = 0.1  # of the training images of each class
+CALIBRATION = 512  # images
+
+
+def save_parts(
+    place: str,
+    out: Path,
+    images: Mapping[str, NDArray[Any]],
+    labels: Mapping[str, NDArray[Any]],
+    classes: int,
+    seed: int,
+    normalisation: data.Normalisation | None = None,
+) -> dict[str, Any]:
+    """Write the parts `train` and `test` (NCHW); a tenth of the former, drawn by seed, becomes validation images."""
+    for part in ("train", "test"):
+        data.check(f"{place}: {part}", images[part], labels[part])
+        check_classes(f"{place}: {part}", labels[part], [str(label) for label in range(classes)])
+    chosen = draw(place, labels["train"], "validation", VALIDATION, seed)
+    chosen["test"] = np.arange(len(labels["test"]))
+    for split, indices in chosen.items():
+        part = "test" if split == "test" else "train"
+        pixels, numbers = data.allocate(out, split, len(indices), images[part].shape[1:], images[part].dtype)
+        pixels[:], numbers[:] = images[part][indices], labels[part][indices]
+    return data.finish(out, classes, CALIBRATION, normalisation)
+
+
+def draw(place: str, labels: NDArray[Any], name: str, share: float, seed: int) -> dict[str, NDArray[np.int64]]:
+    """Indices of a share of the images of each class, called `name`, and of the rest, called `train`."""
+    parts = data.stratified_split(labels, {"train": 1 - share, name: share}, seed)
+    empty = [part for part, indices in parts.items() if not len(indices)]
+    if empty:
+        raise DataError(f"{place}: {len(labels)} images are too few to draw some for {empty[0]}; give each class more")
+    return parts
+
+
+def check_classes(place: str, labels: NDArray[Any], names: list[str]) -> None:
+    """Raise DataError where a label is no class, or a class has no images."""
+    numbers = np.bincount(labels.astype(np.int64), minlength=len(names))
+    if len(numbers) > len(names):
+        raise DataError(
+            f"{place}: label {len(numbers) - 1} is none of 0 to {len(names) - 1}; number the classes from 0"
+        )
+    empty = [name for name, number in zip(names, numbers, strict=True) if not number]
+    if empty:
+        raise DataError(f"{place}: class {empty[0]!r} has no images; give it some, or leave the class out")
