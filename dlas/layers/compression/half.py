@@ -66,10 +66,9 @@ def _compress(kind: str, precision: str, before: Artifact, source: Artifact, out
     plain = _write_module(kind, before, out) if before.facts["module"] else {}
     weights_size = storage.write_half(before.file(network.ONNX), plain, kind, out / network.ONNX)
     shutil.copyfile(before.file(network.REFERENCE), out / network.REFERENCE)
-    model = onnx.load(before.file(network.ONNX))
-    folded = initialisers.values(model)
-    halves = [storage.rounded(folded[name], kind) for name in initialisers.names(model)]
-    facts = {**initialisers.counted(before.facts, halves), "precision": precision}
+    folded = initialisers.values(onnx.load(before.file(network.ONNX)))
+    halves = {name: storage.rounded(plain.get(name, value), kind) for name, value in folded.items()}
+    facts = {**initialisers.counted(before, halves), "precision": precision}
     accuracy = network.accuracies(out / network.ONNX, source) if before.facts["trained"] else None
     return {**facts, "storage": kind, "weights_size": weights_size, "accuracy": accuracy}
 

@@ -18,7 +18,7 @@ _BATCH = 32
 
 def importance(criterion: str, module: "torch.nn.Module", source: Artifact, images: int, seed: int) -> Any:
     """What Torch-Pruning asks for the importance of each group of channels; gradients are taken if it needs them."""
-    from torch_pruning.importance import GroupTaylorImportance, MagnitudeImportance
+    from torch_pruning.pruner.importance import GroupTaylorImportance, MagnitudeImportance
 
     if criterion in NORMS:
         return MagnitudeImportance(p=NORMS[criterion])
@@ -77,7 +77,7 @@ class Fisher:
 
     def _gated(self, group: Any) -> list[Any]:
         import torch
-        from torch_pruning import function
+        from torch_pruning.pruner import function
 
         outputs = (
             *(function.prune_conv_out_channels, function.prune_depthwise_conv_out_channels),

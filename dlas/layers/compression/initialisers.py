@@ -1,6 +1,6 @@
 """The weights in an ONNX file itself: reading them, and pruning them without a torch module and without training."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -61,9 +61,12 @@ def prune(before: Artifact, source: Artifact, out: Path, keep: Callable[[Scores]
     }
 
 
-def counted(facts: Mapping[str, Any], weights: Sequence[NDArray[Any]]) -> dict[str, Any]:
-    """Facts with the nonzeros of each operator's weight, given in the order of the operators, as they are now."""
-    now = [int(np.count_nonzero(weight)) for weight in weights]
+def counted(before: Artifact, weights: Mapping[str, NDArray[Any]]) -> dict[str, Any]:
+    """Facts of a network with the nonzeros of its operators' weights, given by initialiser, as they are now."""
+    import onnx
+
+    facts = before.facts
+    now = [int(np.count_nonzero(weights[name])) for name in names(onnx.load(before.file(network.ONNX)))]
     operators = [{**o, "nonzeros": n} for o, n in zip(facts["operators"], now, strict=True)]
     lost = sum(operator["nonzeros"] for operator in facts["operators"]) - sum(now)
     return {**facts, "operators": operators, "nonzeros": facts["nonzeros"] - lost}

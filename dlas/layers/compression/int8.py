@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from dlas import data, network
 from dlas.artifacts import Artifact
-from dlas.layers.compression import Report, initialisers, quantisers
+from dlas.layers.compression import Report, initialisers, masks, quantisers
 from dlas.option import parameter
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ class Int8:
         QUANTIZERS[self.quantizer](before.file(network.ONNX), out / network.ONNX, images, self.method)
         shutil.copyfile(before.file(network.REFERENCE), out / network.REFERENCE)
         weights = quantisers.stored_weights(out / network.ONNX)
-        facts = initialisers.counted(before.facts, [array for _, array in weights])
+        facts = initialisers.counted(before, weights)
         accuracy = network.accuracies(out / network.ONNX, source) if before.facts["trained"] else None
         return {
             **facts,
@@ -61,5 +61,5 @@ class Int8:
             "module": False,
             "accuracy": accuracy,
             "calibration_images": len(images),
-            "sparsity": {name: float((array == 0).mean()) for name, array in weights},
+            "sparsity": masks.sparsity(weights),
         }

@@ -92,7 +92,8 @@ def _mask(stays: "torch.Tensor") -> "torch.nn.Module":
             self.register_buffer("stays", stays)
 
         def forward(self, weight: torch.Tensor) -> torch.Tensor:
-            return torch.where(stays, weight, 0.0)
+            kept: torch.Tensor = torch.where(self.get_buffer("stays"), weight, 0.0)
+            return kept
 
     return Mask()
 

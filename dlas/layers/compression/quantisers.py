@@ -72,15 +72,15 @@ def by_nncf(path: Path, out: Path, images: Images, method: str) -> None:
     onnx.save(quantised, out)
 
 
-def stored_weights(path: Path) -> list[tuple[str, NDArray[Any]]]:
-    """Name and integers of each operator's weight; raises BuildFailed where one is not stored in eight bits."""
+def stored_weights(path: Path) -> dict[str, NDArray[Any]]:
+    """Integers of each operator's weight, by what it was called; BuildFailed where one is not stored in eight bits."""
     import onnx
     from onnx import numpy_helper
 
     model = onnx.load(path)
     stored = {tensor.name: tensor for tensor in model.graph.initializer}
     makers = {output: node for node in model.graph.node for output in node.output}
-    found = []
+    found = {}
     for node in model.graph.node:
         if node.op_type not in WEIGHTED:
             continue
@@ -88,6 +88,5 @@ def stored_weights(path: Path) -> list[tuple[str, NDArray[Any]]]:
         tensor = stored.get(maker.input[0]) if maker is not None else None
         if tensor is None or tensor.data_type not in (onnx.TensorProto.INT8, onnx.TensorProto.UINT8):
             raise BuildFailed(f"the quantiser left the weight of {node.name} in floating point")
-        array = numpy_helper.to_array(tensor)
-        found.append((tensor.name.removesuffix("_quantized"), array))
+        found[tensor.name.removesuffix("_quantized")] = numpy_helper.to_array(tensor)
     return found
