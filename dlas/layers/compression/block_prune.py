@@ -43,7 +43,9 @@ class BlockPrune:
             if getattr(child, "groups", 1) == 1 and _fits(child.weight.detach().numpy(), rows, columns)
         }
         if not fitting:
-            raise Inapplicable(f"no operator of this network is a whole number of {self.block} blocks; try a smaller one")
+            raise Inapplicable(
+                f"no operator of this network is a whole number of {self.block} blocks; try a smaller one"
+            )
         masks.clear(module, keep(fitting, self.sparsity, self.scope, rows, columns))
         with masks.held(module):
             facts = finetune.recover(module, before, source, self.finetune, work, report)
@@ -55,9 +57,7 @@ def keep(values: masks.Scores, share: float, scope: str, rows: int, columns: int
     """Which weights stay when the blocks of least mean magnitude go; every weight is a whole number of blocks."""
     norms = {name: np.abs(blocks(value, rows, columns)).mean((1, 3)) for name, value in values.items()}
     stays = masks.keep(norms, share, scope)
-    return {
-        name: stays[name].repeat(rows, 0).repeat(columns, 1).reshape(value.shape) for name, value in values.items()
-    }
+    return {name: stays[name].repeat(rows, 0).repeat(columns, 1).reshape(value.shape) for name, value in values.items()}
 
 
 def blocks(weight: NDArray[Any], rows: int, columns: int) -> NDArray[Any]:

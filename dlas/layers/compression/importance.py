@@ -42,7 +42,7 @@ def backward(module: "torch.nn.Module", source: Artifact, count: int, seed: int)
     module.zero_grad()
     for part in np.split(chosen, range(_BATCH, len(chosen), _BATCH)):
         logits = module(torch.from_numpy(images[part]))
-        torch.nn.functional.cross_entropy(logits, torch.from_numpy(labels[part]), reduction="sum").backward()
+        torch.nn.functional.cross_entropy(logits, torch.from_numpy(labels[part]), reduction="sum").backward()  # type: ignore[no-untyped-call]
 
 
 class Fisher:
@@ -89,7 +89,7 @@ class Fisher:
 
 
 class _Watch:
-    """Notes activation times gradient of every normalisation and operator, summed over positions: (images, channels)."""
+    """Notes activation times gradient of normalisations and operators, summed over positions: (images, channels)."""
 
     def __init__(self, module: "torch.nn.Module", felt: "defaultdict[Any, list[torch.Tensor]]") -> None:
         self._module = module
@@ -112,7 +112,7 @@ class _Watch:
             product = (before * gradient).movedim(axis, 1)
             self._felt[child].append(product.reshape(*product.shape[:2], -1).sum(2))
 
-        output.register_hook(feel)
+        output.register_hook(feel)  # type: ignore[no-untyped-call]
 
     def __exit__(self, *_: object) -> None:
         for hook in self._hooks:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from dlas.host import Host
     from dlas.stack import Stack
 
-QUANTIZERS = {"onnxruntime": quantisers.by_onnxruntime, "nncf": quantisers.by_nncf}
+QUANTIZERS = ("onnxruntime", "nncf")
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,7 @@ class Int8:
     precision: ClassVar = "int8"
 
     calibration: int = parameter("training images that set the ranges", 128, low=1)
-    quantizer: str = parameter("what quantises; nncf suits OpenVINO", "onnxruntime", choices=tuple(QUANTIZERS))
+    quantizer: str = parameter("what quantises; nncf suits OpenVINO", "onnxruntime", choices=QUANTIZERS)
     method: str = parameter("how ranges follow from what was seen", "minmax", choices=tuple(quantisers.METHODS))
 
     def needs(self, stack: "Stack", host: "Host") -> str | None:
@@ -41,15 +41,19 @@ class Int8:
             return None
         if self.method != "minmax":
             return f"nncf sets ranges its own way, not by {self.method}; leave method out, or use quantizer=onnxruntime"
-        missing = package_version("nncf") is None
-        return "compression int8@quantizer=nncf needs the package nncf; install dlas[all], or nncf alone" if missing else None
+        if package_version("nncf") is None:
+            return "compression int8@quantizer=nncf needs the package nncf; install dlas[all], or nncf alone"
+        return None
 
     def compress(self, before: Artifact, source: Artifact, out: Path, work: Path, report: Report) -> dict[str, Any]:
         """Calibrate on training images, write the QDQ network; the reference stays that of the float32 network."""
         images, _ = data.load(source, "calibration")
         images = images[: self.calibration]
         report({"doing": "calibrate"})
-        QUANTIZERS[self.quantizer](before.file(network.ONNX), out / network.ONNX, images, self.method)
+        if self.quantizer == "nncf":
+            quantisers.by_nncf(before.file(network.ONNX), out / network.ONNX, images)
+        else:
+            quantisers.by_onnxruntime(before.file(network.ONNX), out / network.ONNX, images, self.method)
         shutil.copyfile(before.file(network.REFERENCE), out / network.REFERENCE)
         weights = quantisers.stored_weights(out / network.ONNX)
         facts = initialisers.counted(before, weights)

@@ -4,18 +4,14 @@ import logging
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-import numpy as np
 from numpy.typing import NDArray
 
 from dlas import network
 from dlas.data import Images
 from dlas.errors import BuildFailed
 from dlas.layers.compression.initialisers import WEIGHTED
-
-if TYPE_CHECKING:
-    import onnx
 
 METHODS = {"minmax": "MinMax", "percentile": "Percentile", "entropy": "Entropy"}
 
@@ -54,9 +50,9 @@ class _Reader:
         return None if image is None else {network.INPUT: image}
 
 
-def by_nncf(path: Path, out: Path, images: Images, method: str) -> None:
+def by_nncf(path: Path, out: Path, images: Images) -> None:
     """NNCF's post-training quantisation for the CPU; without `target_device` it leaves operators in float32."""
-    import nncf
+    import nncf  # type: ignore[import-untyped]
     import onnx
 
     nncf.set_log_level(logging.ERROR)

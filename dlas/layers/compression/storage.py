@@ -69,7 +69,8 @@ def write_ternary(path: Path, plain: Weights, ternary: Sequence[str], out: Path)
 def pack(codes: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """Four two-bit codes a byte, the first in the highest bits; the last byte is filled up with zeros."""
     filled = np.pad(codes.ravel(), (0, -codes.size % 4)).reshape(-1, 4)
-    return np.bitwise_or.reduce(filled << np.array([6, 4, 2, 0], np.uint8), axis=1).astype(np.uint8)
+    packed: NDArray[np.uint8] = np.bitwise_or.reduce(filled << np.array([6, 4, 2, 0], np.uint8), axis=1)
+    return packed
 
 
 def ternary_codes(value: Floats) -> tuple[NDArray[np.uint8], Floats]:
@@ -86,7 +87,7 @@ def _unpacking(name: str, value: Floats) -> tuple[list[Any], list[Any]]:
     from onnx import TensorProto, helper, numpy_helper
 
     codes, levels = ternary_codes(value)
-    constants = {
+    constants: dict[str, NDArray[Any]] = {
         f"{name}_packed": pack(codes),
         f"{name}_levels": levels,
         f"{name}_flat": np.array([-1], np.int64),

@@ -27,7 +27,12 @@ class Ternary:
     without_module: ClassVar = "give the network as a Python factory (model python@package.module:function)"
 
     threshold: float = parameter(
-        "weights below this share of the operator's largest become zero", 0.05, positional=True, low=0, high=1, open=True
+        "weights below this share of the operator's largest become zero",
+        0.05,
+        positional=True,
+        low=0,
+        high=1,
+        open=True,
     )
     finetune: int = parameter("fine-tuning budget in images", finetune.BUDGET, low=0)
 
@@ -36,7 +41,9 @@ class Ternary:
         module = network.rebuild(before)
         inner = list(masks.operators(module))[1:-1]
         if not inner:
-            raise Inapplicable("this network has no operator between its first and its last; there is nothing to make ternary")
+            raise Inapplicable(
+                "this network has no operator between its first and its last; there is nothing to make ternary"
+            )
         with masks.held(module):
             for name in inner:
                 _quantise(module.get_submodule(name), self.threshold)
@@ -53,7 +60,7 @@ def _quantise(child: "torch.nn.Module", threshold: float) -> None:
     """Let an operator's weight be ternary from now on, its scales starting at the means of what they replace."""
     from torch.nn.utils import parametrize
 
-    weight: torch.Tensor = child.weight.detach()  # type: ignore[assignment, operator]
+    weight: torch.Tensor = child.weight.detach()  # type: ignore[operator]
     edge = threshold * weight.abs().max()
     scales = [part.mean() if len(part) else edge for part in (weight[weight > edge], -weight[weight < -edge])]
     parametrize.register_parametrization(child, "weight", _quantiser(threshold, *scales))
