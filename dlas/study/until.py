@@ -141,7 +141,7 @@ def _at(text: str, level: float) -> str:
     """The same chain at another level."""
     steps = list(registry.parse("compression", text))
     index, key = next((i, key) for i, step in enumerate(steps) if (key := _share(step)))
-    changed: Option = replace(steps[index], **{key: level})  # type: ignore[type-var]
+    changed: Option = replace(steps[index], **{key: level})
     return registry.write((*steps[:index], changed, *steps[index + 1 :]))
 
 

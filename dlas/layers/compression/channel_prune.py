@@ -55,11 +55,12 @@ class ChannelPrune:
 
         for value in module.parameters():
             value.requires_grad_(True)
-        classifier = list(masks.operators(module).values())[-1]
+        shape = source.facts["shape"]
+        classifier = module.get_submodule(masks.executed(module, shape)[-1])
         everywhere = self.scope == "global"
         pruner = BasePruner(
             module,
-            torch.zeros(1, *source.facts["shape"]),
+            torch.zeros(1, *shape),
             importance=importance(self.criterion, module, source, self.images, self.seed),
             pruning_ratio=self.ratio,
             global_pruning=everywhere,

@@ -1,6 +1,6 @@
 """Which weights go and which stay; zeros that stay zero while the rest is trained."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -23,6 +23,21 @@ def operators(module: "torch.nn.Module") -> dict[str, Any]:
 
     kinds = (torch.nn.Conv2d, torch.nn.Linear)
     return {name: child for name, child in module.named_modules() if isinstance(child, kinds)}
+
+
+def executed(module: "torch.nn.Module", shape: Sequence[int]) -> list[str]:
+    """Names of the convolutions and linear operators in the order in which an image of this shape meets them."""
+    import torch
+
+    met: list[str] = []
+    found = operators(module)
+    hooks = [child.register_forward_hook(lambda *_, name=name: met.append(name)) for name, child in found.items()]
+    module.eval()
+    with torch.inference_mode():
+        module(torch.zeros(1, *shape))
+    for hook in hooks:
+        hook.remove()
+    return list(dict.fromkeys(met))
 
 
 def weights(module: "torch.nn.Module") -> dict[str, NDArray[np.float32]]:

@@ -39,7 +39,7 @@ class Ternary:
     def compress(self, before: Artifact, source: Artifact, out: Path, work: Path, report: Report) -> dict[str, Any]:
         """Train under the quantiser, write the network, then store its weights in two bits."""
         module = network.rebuild(before)
-        inner = list(masks.operators(module))[1:-1]
+        inner = masks.executed(module, source.facts["shape"])[1:-1]
         if not inner:
             raise Inapplicable(
                 "this network has no operator between its first and its last; there is nothing to make ternary"
