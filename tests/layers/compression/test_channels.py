@@ -95,7 +95,7 @@ def test_the_channel_of_least_norm_goes(bench):
         for layer in (module.body[2][0], module.body[2][1]):
             layer.weight[::2] *= 1e-3
         module.last.weight[:, ::2] *= 1e-3
-    marked = module.body[2][0].weight[1::2].detach().clone()
     ChannelPrune(0.5)._prune(module, bench.source)
-    assert torch.equal(module.body[2][0].weight.norm(dim=(1, 2, 3)) > 1e-2, torch.ones(32, dtype=bool))
-    assert module.body[2][0].weight.shape[0] == len(marked)
+    norms = module.body[2][0].weight.flatten(1).norm(dim=1)
+    assert len(norms) == 32
+    assert (norms > 0.1).all()
