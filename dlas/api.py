@@ -9,7 +9,7 @@ from dlas import host
 from dlas.artifacts import Store
 from dlas.errors import StudyError
 from dlas.stack import Stack
-from dlas.study import quantities, reading, spec
+from dlas.study import quantities, reading, spec, until
 from dlas.study import run as running
 from dlas.study.progress import Listen, nobody
 from dlas.study.spec import Measure, Study
@@ -47,12 +47,18 @@ def run_study(
     return found
 
 
+def settled(study: Study, asked: str, jobs: int | None = None, listen: Listen = nobody) -> Study:
+    """The study with the most compressed variants that lose no more than asked, as in `accuracy-drop=1pp`."""
+    return until.settle(study, asked, store(), jobs or host.probe().usable_threads, listen)
+
+
 def perturb(
     baseline: Stack | None = None,
     *,
     out: str | Path = "cube.nc",
     margin: str = "2%",
     budget: str = "3s",
+    until: str = "",
     jobs: int | None = None,
     data: Mapping[str, str | Path] | None = None,
     **vary: Sequence[str],
@@ -62,7 +68,8 @@ def perturb(
     >>> cube = perturb(Stack(model="resnet8"), compression=["none", "int8"], codegen=["openvino", "onnxruntime"])
 
     Each varied layer is a list of options; an empty one stands for those that the layer suggests. `data` says
-    where named data lie. Raises DlasError for what cannot be.
+    where named data lie. With `until="accuracy-drop=1pp"` only the highest level of each compression that loses no
+    more is measured. Raises DlasError for what cannot be.
     """
     if not vary:
         raise StudyError('nothing varies; name a layer, as in compression=["none", "int8"]')
@@ -70,7 +77,7 @@ def perturb(
     measure = Measure(margin=quantities.share(margin), budget=quantities.seconds(budget))
     departed = (baseline or Stack()).as_dict()
     study = spec.compose(Path(out).stem, departed, vary, measure, places)
-    return run_study(study, Path(out), jobs)
+    return run_study(settled(study, until, jobs) if until else study, Path(out), jobs)
 
 
 def remeasure(

@@ -137,6 +137,7 @@ def _attributes(plan: Plan, sessions: Sequence[Mapping[str, Any]]) -> dict[str, 
         "baseline": study.baseline.as_dict(),
         "parts": [{**asdict(part), "vary": dict(part.vary)} for part in study.parts],
         "measure": asdict(study.measure),
+        **({"search": study.search} if study.search else {}),
     }
     own = [s for s in sessions if s["host"] == plan.host.fingerprint]
     return {
@@ -156,7 +157,8 @@ def study_of(cube: xr.Dataset, places: Mapping[str, Path]) -> Study:
     """The study that made a cube; where its data lie must be said again."""
     written = json.loads(cube.attrs["spec"])
     parts = tuple(Part(**{**part, "vary": {k: tuple(v) for k, v in part["vary"].items()}}) for part in written["parts"])
-    study = Study(written["name"], Stack(**written["baseline"]), parts, Measure(**written["measure"]))
+    baseline, measure = Stack(**written["baseline"]), Measure(**written["measure"])
+    study = Study(written["name"], baseline, parts, measure, search=written.get("search", {}))
     return located(study, places)
 
 

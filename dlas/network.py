@@ -156,7 +156,7 @@ def _make_room(module: "torch.nn.Module", weights: Mapping[str, "torch.Tensor"])
         leaf = name.rpartition(".")[2]
         if getattr(owner, leaf).shape == value.shape:
             continue
-        empty = torch.empty_like(value)
+        empty = getattr(owner, leaf).new_empty(value.shape)
         setattr(owner, leaf, torch.nn.Parameter(empty) if leaf in owner._parameters else empty)
 
 

@@ -154,7 +154,7 @@ def _obstacle_of_options(stack: Stack, host: Host) -> str | None:
 
 
 def _obstacle_between(stack: Stack, host: Host) -> str | None:
-    chain = stack.options("compression")
+    chain, (model,) = stack.options("compression"), stack.options("model")
     generator, lowered, device = _codegen(stack.codegen), _primitive(stack.primitive), hardware_of(stack).device
     if device not in generator.devices:
         return f"{stack.codegen} does not run on {device}"
@@ -163,9 +163,17 @@ def _obstacle_between(stack: Stack, host: Host) -> str | None:
         return f"{stack.codegen} cannot be held to {isa}; its kernels are chosen by the processor alone"
     if lowered.lowerings and generator.dialect not in lowered.lowerings:
         return f"{stack.codegen} chooses its own kernels; {stack.primitive} cannot be asked of it"
-    if generator.takes_module and not all(getattr(step, "leaves_module", True) for step in chain):
-        return f"{stack.codegen} needs a torch module, which {stack.compression} does not leave"
-    return compression.obstacle(chain)
+    return compression.obstacle(chain, model) or _obstacle_to_compiling(stack, chain, model, generator)
+
+
+def _obstacle_to_compiling(stack: Stack, chain: tuple[Option, ...], model: Option, generator: Codegen) -> str | None:
+    if generator.takes_module and not compression.leaves_module(chain, model):
+        culprit = stack.compression if compression.leaves_module((), model) else stack.model
+        return f"{stack.codegen} needs a torch module, which {culprit} does not leave"
+    promised = compression.precision(chain)
+    if promised not in generator.precisions:
+        return f"{stack.codegen} does not compute in {promised}; {stack.compression} cannot be kept there"
+    return None
 
 
 # --- doing a step, in a child process ---------------------------------------------------------------------------

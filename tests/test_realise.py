@@ -175,9 +175,23 @@ def test_data_that_nobody_located_are_told_with_the_remedy():
         ({"codegen": "torch", "compression": "weight-prune@0.5"}, None),
         ({"hardware": "cpu@threads=5"}, "5 threads asked for, but this process may use 4"),
         ({"codegen": "torch", "compression": "int8"}, "torch needs a torch module, which int8 does not leave"),
+        ({"compression": "bf16@compute=bf16"}, None),
+        (
+            {"codegen": "onnxruntime", "compression": "bf16@compute=bf16"},
+            "onnxruntime does not compute in bfloat16; bf16@compute=bf16 cannot be kept there",
+        ),
+        (
+            {"codegen": "torch", "compression": "weight-prune@0.5+fp16@compute=fp16"},
+            "this processor has neither avx512_fp16 nor amx_fp16: PyTorch would emulate float16",
+        ),
+        ({"codegen": "torch", "compression": "fp16"}, None),
+        (
+            {"compression": "int8@quantizer=nncf,method=entropy"},
+            "nncf sets ranges its own way, not by entropy; leave method out, or use quantizer=onnxruntime",
+        ),
         (
             {"compression": "int8+weight-prune@0.5"},
-            "weight-prune needs a torch module, which the step before it does not leave",
+            "weight-prune cannot follow int8, whose stored weights it would change; put int8 last",
         ),
     ],
 )

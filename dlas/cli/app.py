@@ -32,6 +32,10 @@ Quiet = Annotated[bool, typer.Option("--quiet", help="Print the result only.")]
 StudyFile = Annotated[Path, typer.Argument(metavar="STUDY.toml", help="The study.")]
 CubeFile = Annotated[Path, typer.Argument(metavar="CUBE.nc", help="The cube.")]
 Margin = Annotated[str, typer.Option(help="Half-interval of the latency ratio at which a cell has had enough.")]
+Until = Annotated[
+    str,
+    typer.Option(help="Measure the most compressed variant only: accuracy-drop=1pp, on validation data."),
+]
 Budget = Annotated[str, typer.Option(help="Time for measuring one cell.")]
 
 
@@ -52,6 +56,7 @@ def perturb(
     out: Out = Path("cube.nc"),
     margin: Margin = "2%",
     budget: Budget = "3s",
+    until: Until = "",
     jobs: Jobs = 0,
     retry: Retry = False,
     quiet: Quiet = False,
@@ -59,7 +64,7 @@ def perturb(
     """Vary layers of the baseline stack, all combinations, and show what happens."""
     from dlas.cli import study
 
-    study.perturb(layer, set_, data, out, margin, budget, jobs, retry, quiet)
+    study.perturb(layer, set_, data, out, margin, budget, until, jobs, retry, quiet)
 
 
 @app.command()

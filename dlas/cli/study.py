@@ -1,5 +1,6 @@
 """`dlas perturb` and `dlas run`."""
 
+import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,6 +12,7 @@ from dlas.cli import arguments, progress
 from dlas.study import quantities, reading, spec
 from dlas.study.progress import Listen
 from dlas.study.spec import Study
+from dlas.study.until import told
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -25,6 +27,7 @@ def perturb(
     out: Path,
     margin: str,
     budget: str,
+    until: str,
     jobs: int,
     retry: bool,
     quiet: bool,
@@ -33,7 +36,7 @@ def perturb(
     measure = spec.Measure(margin=quantities.share(margin), budget=quantities.seconds(budget))
     changes = arguments.settings(settings, "--set")
     study = spec.compose(out.stem, changes, arguments.varied(layers), measure, arguments.places(data))
-    _run(study, out, jobs, retry, quiet)
+    _run(study, out, jobs, retry, quiet, until)
 
 
 def run(file: Path, data: Sequence[str], out: Path | None, jobs: int, retry: bool, quiet: bool) -> None:
@@ -53,8 +56,12 @@ def remeasure(path: Path, processes: int, data: Sequence[str], quiet: bool) -> N
     _show(path, quiet, lambda listen: api.remeasure(path, processes, data=places, listen=listen))
 
 
-def _run(study: Study, out: Path, jobs: int, retry: bool, quiet: bool) -> None:
-    _show(out, quiet, lambda listen: api.run_study(study, out, jobs or None, listen, retry))
+def _run(study: Study, out: Path, jobs: int, retry: bool, quiet: bool, until: str = "") -> None:
+    def work(listen: Listen) -> "xr.Dataset":
+        chosen = api.settled(study, until, jobs or None, listen) if until else study
+        return api.run_study(chosen, out, jobs or None, listen, retry)
+
+    _show(out, quiet, work)
 
 
 def _show(out: Path, quiet: bool, work: Callable[[Listen], "xr.Dataset"]) -> None:
@@ -68,4 +75,5 @@ def _show(out: Path, quiet: bool, work: Callable[[Listen], "xr.Dataset"]) -> Non
     from dlas.cli import show
 
     show.print_table(cube)
+    print("".join(f"\n{line}" for line in told(json.loads(cube.attrs["spec"]).get("search", {}))))
     print(f"\ncube     {out}\nin Python  import dlas; cube = dlas.open_cube({str(out)!r})")

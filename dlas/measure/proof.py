@@ -27,10 +27,10 @@ def revive(evidence: Mapping[str, Any]) -> Evidence:
     return Evidence(kernels, evidence["threads"], evidence["isa"])
 
 
-def judge(evidence: Evidence, stored_precision: str, macs: Sequence[int], threads: int, ceiling: str = NATIVE) -> Proof:
+def judge(evidence: Evidence, promised: str, macs: Sequence[int], threads: int, ceiling: str = NATIVE) -> Proof:
     """Compare what a runtime says it runs with the label; `macs` are those of the network's operators, in order."""
     precision = evidence.precision
-    share = _share(evidence, stored_precision, macs)
+    share = _share(evidence, promised, macs)
     if not evidence.kernels:
         return Proof("failed", "the runtime names no convolution or linear operator that it ran", precision, share)
     if evidence.threads != threads:
@@ -38,10 +38,10 @@ def judge(evidence: Evidence, stored_precision: str, macs: Sequence[int], thread
         return Proof("failed", reason, precision, share)
     if not _below(evidence.isa, ceiling):
         return Proof("failed", f"held to {ceiling}, the runtime uses {evidence.isa}", precision, share)
-    if stored_precision == "float32" and share < 1:
+    if promised == "float32" and share < 1:
         return Proof("failed", f"the network is float32, the runtime computes in {precision}", precision, share)
     if share == 0:
-        return Proof("inapplicable", f"no operator ran in {stored_precision}; all ran in {precision}", precision, share)
+        return Proof("inapplicable", f"no operator ran in {promised}; all ran in {precision}", precision, share)
     return Proof("ok", "", precision, share)
 
 
@@ -51,20 +51,24 @@ def _below(isa: str, ceiling: str) -> bool:
     return ceiling == NATIVE or isa not in ladder or ladder.index(isa) <= ladder.index(ceiling)
 
 
-def _share(evidence: Evidence, stored_precision: str, macs: Sequence[int]) -> float:
+def _share(evidence: Evidence, promised: str, macs: Sequence[int]) -> float:
     """Share of the multiply-adds (of the operators, where kernels and operators do not match) in that precision."""
     matched = len(macs) == len(evidence.kernels) and any(macs)
     weights = macs if matched else [1] * len(evidence.kernels)
-    right = sum(w for w, k in zip(weights, evidence.kernels, strict=True) if k.precision == stored_precision)
+    right = sum(w for w, k in zip(weights, evidence.kernels, strict=True) if k.precision == promised)
     return right / max(1, sum(weights))
 
 
-def wrong_numbers(score: Mapping[str, Any], stored_precision: str) -> str:
-    """Why outputs are not those of the reference, or nothing; `score` holds agreement and errors against it."""
-    if stored_precision == "int8":
+def wrong_numbers(score: Mapping[str, Any], precision: str, storage: str = "float32") -> str:
+    """Why outputs are not those of the reference, or nothing; `score` holds agreement and errors against it.
+
+    `precision` is the arithmetic that was promised, `storage` how the weights are stored: the coarser one sets the
+    limit, since the reference is the last network that was neither rounded nor quantised.
+    """
+    if precision == "int8":
         low = score["agreement"] < LEAST_AGREEMENT
         return f"top-1 agreement with the float32 reference is {score['agreement']:.3f}, below 0.95" if low else ""
-    limit = RELATIVE_ERROR[stored_precision]
+    limit = max(RELATIVE_ERROR[precision], RELATIVE_ERROR.get(storage, 0.0))
     if score["relative_error"] <= limit:
         return ""
     return f"wrong numbers: relative error {score['relative_error']:.2g} against the reference, above {limit:g}"

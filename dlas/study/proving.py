@@ -69,7 +69,7 @@ def admit(cell: Cell, store: Store, host: Host, score: Message | None, asked: Me
         status, reason = proven.status, proven.reason
         if status == "ok":
             score = score or session.score(asked.images, SCORE_TIMEOUT)
-            reason = proof.wrong_numbers(score, network.facts["precision"]) or _differs(loaded, network)
+            reason = _wrong(score, network) or _differs(loaded, network)
             status = "failed" if reason else "ok"
         if status == "ok":
             undo.pop_all()
@@ -91,6 +91,7 @@ def artifact_facts(cell: Cell, store: Store) -> dict[str, Any]:
         "operators": len(facts["operators"]),
         "size": executable.size,
         "weights_size": executable.facts["weights_size"],
+        "stored": [facts.get("storage", "float32"), facts.get("weights_size")],
         "train_time": sum(network.seconds for network in networks),
         "build_time": executable.seconds,
     }
@@ -104,5 +105,8 @@ def _judge(loaded: Message, network: Artifact, command: Command) -> Proof:
 
 def _differs(loaded: Message, network: Artifact) -> str:
     """Whether this very child's numbers are wrong; too few images to judge a quantised network's agreement."""
-    precision = network.facts["precision"]
-    return "" if precision == "int8" else proof.wrong_numbers(loaded["check"], precision)
+    return "" if network.facts["precision"] == "int8" else _wrong(loaded["check"], network)
+
+
+def _wrong(score: Mapping[str, Any], network: Artifact) -> str:
+    return proof.wrong_numbers(score, network.facts["precision"], network.facts.get("storage", "float32"))

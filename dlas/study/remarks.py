@@ -7,6 +7,8 @@ from typing import Any
 from dlas.layers.codegen import Evidence, Kernel
 
 MANY_ZEROS = 0.1  # share of zero weights from which one would expect speed
+SHORT = ("float16", "bfloat16", "ternary")  # how networks store weights that runtimes compute with in float32
+WIDER = 1.25  # times the network's own bytes from which the weights are stored in another form
 LITTLE = 0.9  # latency over that of the same stack as the baseline compresses it; above, the gain disappoints
 
 
@@ -17,6 +19,18 @@ def remark(record: Mapping[str, Any], evidence: Evidence, ratio: float | None) -
     """
     if not record["trained"]:
         return "random weights: no accuracy"
+    return "; ".join(filter(None, [_about_storage(record), _about_speed(record, evidence, ratio)]))
+
+
+def _about_storage(record: Mapping[str, Any]) -> str:
+    """Whether the executable stores the weights in more bytes than the network does."""
+    kind, size = record.get("stored", ("float32", None))
+    if kind not in SHORT or record["weights_size"] < WIDER * size:
+        return ""
+    return f"this runtime stores the {kind} weights in float32"
+
+
+def _about_speed(record: Mapping[str, Any], evidence: Evidence, ratio: float | None) -> str:
     if ratio is None or ratio < LITTLE:
         return ""
     zeros = 1 - record["nonzeros"] / record["parameters"]

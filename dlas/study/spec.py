@@ -3,8 +3,9 @@
 import itertools
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 from dlas import registry
 from dlas.errors import OptionError
@@ -67,6 +68,7 @@ class Study:
     measure: Measure = field(default_factory=Measure)
     places: Places = ()
     build_timeout: float = 3600.0
+    search: Mapping[str, Any] = field(default_factory=dict)  # how `--until` chose levels (dlas.study.until.Search)
 
     def stacks(self) -> tuple[Stack, ...]:
         """Every cell once, the baseline first."""
@@ -123,7 +125,7 @@ def located(study: Study, found: Mapping[str, Path]) -> Study:
     names = {name for option in options for name in registry.locators(option)}
     places = {name: found.get(name) or _in_data_folder(name) for name in names}
     known = tuple(sorted((name, path) for name, path in places.items() if path))
-    return Study(study.name, study.baseline, study.parts, study.measure, known, study.build_timeout)
+    return replace(study, places=known)
 
 
 def _in_data_folder(name: str) -> Path | None:

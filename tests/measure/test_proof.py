@@ -96,6 +96,12 @@ def test_each_precision_has_its_limit_of_relative_error(precision, right, wrong)
     assert wrong_numbers(score(relative_error=wrong), precision)
 
 
+@pytest.mark.parametrize(("storage", "limit"), [("float16", 2e-2), ("bfloat16", 2e-2), ("ternary", 1e-4)])
+def test_rounded_weights_widen_the_limit_of_float32_arithmetic_and_trained_ones_do_not(storage, limit):
+    assert wrong_numbers(score(relative_error=limit), "float32", storage) == ""
+    assert wrong_numbers(score(relative_error=1.1 * limit), "float32", storage)
+
+
 def test_wrong_numbers_are_said_with_error_and_limit():
     said = wrong_numbers(score(relative_error=0.0123), "float32")
     assert said == "wrong numbers: relative error 0.012 against the reference, above 0.0001"

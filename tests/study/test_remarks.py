@@ -54,6 +54,17 @@ def test_integers_without_the_instructions_for_them_are_told(isa):
     )
 
 
+@pytest.mark.parametrize("kind", ["float16", "bfloat16", "ternary"])
+def test_weights_that_the_executable_stores_in_more_bytes_than_the_network_are_told(kind):
+    stored = {"stored": [kind, 1000], "weights_size": 4000}
+    said = f"this runtime stores the {kind} weights in float32"
+    assert remark(record() | stored, DENSE, None) == said
+    assert (
+        remark(record(zeros=0.9) | stored, DENSE, SLOW) == f"{said}; all 9 convolutions ran dense: zeros bring no speed"
+    )
+    assert remark(record() | stored | {"weights_size": 1100}, DENSE, None) == ""
+
+
 def test_zeros_of_a_quantised_network_are_told_first():
     assert "ran dense" in remark(record(zeros=0.5, precision="int8"), INT8, SLOW)
 

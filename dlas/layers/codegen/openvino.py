@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     import openvino
 
 MODEL = "model.xml"
+_HINTS = {"float16": "f16", "bfloat16": "bf16"}  # promised arithmetic → what the plug-in is told
 _KINDS = {"Convolution": "convolution", "FullyConnected": "linear", "MatMul": "linear"}
 
 
@@ -30,7 +31,7 @@ class OpenVino:
     packages: ClassVar = ("openvino",)
     dialect: ClassVar = "openvino"
     devices: ClassVar = ("cpu",)
-    precisions: ClassVar = ("float32", "int8")
+    precisions: ClassVar = ("float32", "int8", "float16", "bfloat16")
     takes_module: ClassVar = False
     depends_on: ClassVar = ()
     ceilings: ClassVar = {
@@ -41,13 +42,14 @@ class OpenVino:
     }
 
     def compile(self, network: Artifact, lowering: str | None, target: Target, out: Path) -> dict[str, Any]:
-        """Convert the ONNX, fix the batch, save the weights as they are."""
+        """Convert the ONNX, fix the batch, save the weights in float16 if they are stored so, else as they are."""
         import openvino
 
         # read_model on the ONNX itself segfaults on some quantised networks; the converter does not.
         model = openvino.convert_model(network.file(networks.ONNX))
         model.reshape([target.batch, *network.facts["shape"]])
-        openvino.save_model(model, out / MODEL, compress_to_fp16=False)
+        # The converter makes float32 of weights that are stored in fewer bits; only float16 can be undone.
+        openvino.save_model(model, out / MODEL, compress_to_fp16=network.facts.get("storage") == "float16")
         return {"weights_size": (out / MODEL).with_suffix(".bin").stat().st_size}
 
     def load(self, executable: Artifact, place: Place) -> "_Runner":
@@ -56,7 +58,7 @@ class OpenVino:
 
         core = openvino.Core()
         model = core.read_model(executable.file(MODEL), executable.file("model.bin"))
-        return _Runner(core, model, place.threads)
+        return _Runner(core, model, place.threads, _HINTS.get(executable.facts["precision"], "f32"))
 
     def idle(self, shape: Sequence[int], place: Place) -> "_Runner":
         """A network that gives back its input."""
@@ -68,13 +70,13 @@ class OpenVino:
 
 
 class _Runner:
-    def __init__(self, core: "openvino.Core", model: "openvino.Model", threads: int) -> None:
+    def __init__(self, core: "openvino.Core", model: "openvino.Model", threads: int, precision: str = "f32") -> None:
         settings = {
             "INFERENCE_NUM_THREADS": threads,
             "NUM_STREAMS": 1,
             "PERFORMANCE_HINT": "LATENCY",
             # The default is bfloat16 where the host has AMX.
-            "INFERENCE_PRECISION_HINT": "f32",
+            "INFERENCE_PRECISION_HINT": precision,
         }
         self._compiled = core.compile_model(model, "CPU", settings)
         self._request = self._compiled.create_infer_request()

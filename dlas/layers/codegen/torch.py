@@ -19,6 +19,12 @@ from dlas.network import Logits
 if TYPE_CHECKING:
     import torch
 
+    from dlas.host import Host
+    from dlas.stack import Stack
+
+# Promised arithmetic → flags of processors that have it; others emulate it, up to twelve times slower.
+_HALF = {"float16": ("avx512_fp16", "amx_fp16"), "bfloat16": ("avx512_bf16", "amx_bf16")}
+_TYPES = {"float": "float32", "c10::Half": "float16", "c10::BFloat16": "bfloat16"}
 _CONVOLUTIONS = (
     *("aten::mkldnn_convolution", "aten::_slow_conv2d_forward", "aten::_conv_depthwise2d"),
     "aten::cudnn_convolution",
@@ -40,7 +46,7 @@ class Torch:
     packages: ClassVar = ("torch",)
     dialect: ClassVar = "torch"
     devices: ClassVar = ("cpu", "cuda")
-    precisions: ClassVar = ("float32",)
+    precisions: ClassVar = ("float32", *_HALF)
     takes_module: ClassVar = True
     depends_on: ClassVar = ()
     ceilings: ClassVar = {
@@ -52,6 +58,15 @@ class Torch:
         },
     }
 
+    def needs(self, stack: "Stack", host: "Host") -> str | None:
+        """Half arithmetic that the processor has."""
+        promised = getattr(stack.options("compression")[-1], "precision", "float32")
+        flags = _HALF.get(promised)
+        on_cpu = getattr(stack.options("hardware")[0], "device", "") == "cpu"
+        if flags and on_cpu and not set(flags) & set(host.flags):
+            return f"this processor has neither {flags[0]} nor {flags[1]}: PyTorch would emulate {promised}"
+        return None
+
     def compile(self, network: Artifact, lowering: str | None, target: Target, out: Path) -> dict[str, Any]:
         """Copy what rebuilds the module; eager mode compiles nothing."""
         for name in networks.MODULE_FILES:
@@ -59,8 +74,8 @@ class Torch:
         return {"weights_size": (out / networks.WEIGHTS).stat().st_size}
 
     def load(self, executable: Artifact, place: Place) -> "_Runner":
-        """Rebuild the module."""
-        return _Runner(networks.rebuild(executable), place)
+        """Rebuild the module, in half precision where the network promises its arithmetic."""
+        return _Runner(networks.rebuild(executable), place, executable.facts["precision"])
 
     def idle(self, shape: Sequence[int], place: Place) -> "_Runner":
         """A module that gives back its input."""
@@ -70,20 +85,22 @@ class Torch:
 
 
 class _Runner:
-    def __init__(self, module: "torch.nn.Module", place: Place) -> None:
+    def __init__(self, module: "torch.nn.Module", place: Place, precision: str = "float32") -> None:
         import torch
 
         torch.set_num_threads(place.threads)
         self._mode = torch.inference_mode()
         self._mode.__enter__()  # for the rest of this process
         self._device = _device(place)
-        self._module = module.to(self._device)
+        self._type: torch.dtype = getattr(torch, precision)
+        self._module = module.to(self._device, self._type)
         self._module.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
     def feed(self, images: Images) -> None:
         import torch
 
-        self._input = torch.from_numpy(images).to(self._device).contiguous(memory_format=torch.channels_last)
+        image = torch.from_numpy(images).to(self._device, self._type)
+        self._input = image.contiguous(memory_format=torch.channels_last)
 
     def infer(self) -> None:
         self._output = self._module(self._input)
@@ -96,19 +113,29 @@ class _Runner:
         torch.cuda.synchronize(self._device)
 
     def output(self) -> Logits:
-        return np.array(self._output.cpu())
+        return np.array(self._output.float().cpu())
 
     def evidence(self) -> Evidence:
         import torch
 
-        with torch.profiler.profile(activities=[torch.profiler.ProfilerActivity.CPU]) as profile:
+        cpu = torch.profiler.ProfilerActivity.CPU
+        with torch.profiler.profile(activities=[cpu], record_shapes=True) as profile:
             self.infer()
-        precision = str(next(self._module.parameters()).dtype).removeprefix("torch.")
-        ran = [event.name for event in profile.events() if event.name in _KINDS]
-        kernels = tuple(Kernel(f"{name}#{i}", _KINDS[name], name, precision) for i, name in enumerate(ran))
+        assert profile.profiler is not None
+        ran = [event for event in profile.profiler.kineto_results.events() if event.name() in _KINDS]
+        kernels = tuple(
+            Kernel(f"{event.name()}#{i}", _KINDS[event.name()], event.name(), _precision(event.dtypes()))
+            for i, event in enumerate(ran)
+        )
         on_cpu = self._device.type == "cpu"
         isa = torch.backends.cpu.get_cpu_capability().lower() if on_cpu else torch.cuda.get_device_name(self._device)
         return Evidence(kernels, torch.get_num_threads(), isa)
+
+
+def _precision(types: Sequence[str]) -> str:
+    """The precision of the tensors that an operator was given."""
+    given = {_TYPES.get(kind, kind) for kind in types if kind in _TYPES}
+    return given.pop() if len(given) == 1 else "unknown"
 
 
 def _device(place: Place) -> "torch.device":

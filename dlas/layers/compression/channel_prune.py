@@ -6,49 +6,67 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from dlas import network
 from dlas.artifacts import Artifact
-from dlas.layers.compression import Report, finetune
+from dlas.layers.compression import Report, finetune, masks
+from dlas.layers.compression.importance import CRITERIA, importance
 from dlas.option import parameter
 
 if TYPE_CHECKING:
     import torch
 
+MOST = 0.95  # of an operator's channels that a global ranking may remove
+
 
 @dataclass(frozen=True)
 class ChannelPrune:
-    """Remove the channels of least L1 norm from every operator (Torch-Pruning), fine-tune what is left."""
+    """Remove the channels that count least (Torch-Pruning), fine-tune what is left."""
 
     name: ClassVar = "channel-prune"
     suggested: ClassVar = ("channel-prune@0.25", "channel-prune@0.5")
     packages: ClassVar = ("torch", "torch-pruning", "onnxscript", "onnxruntime")
     takes_module: ClassVar = True
     leaves_module: ClassVar = True
+    without_module: ClassVar = "give the network as a Python factory (model python@package.module:function)"
 
-    ratio: float = parameter("share of each operator's channels to remove", positional=True, low=0, high=1, open=True)
+    ratio: float = parameter("share of the channels to remove", positional=True, low=0, high=1, open=True)
+    criterion: str = parameter("what tells which channels go", "l1", choices=CRITERIA)
+    scope: str = parameter(
+        "where channels are ranked: in each operator, or all together", "operator", choices=masks.SCOPES
+    )
     align: int = parameter("channels left are a multiple of this; odd widths are slow", 8, low=1)
+    images: int = parameter("training images that taylor and fisher take gradients of", 256, low=1)
     finetune: int = parameter("fine-tuning budget in images", finetune.BUDGET, low=0)
+    seed: int = parameter("draws the images of taylor and fisher", 0, low=0)
 
     def compress(self, before: Artifact, source: Artifact, out: Path, work: Path, report: Report) -> dict[str, Any]:
-        """Prune once, fine-tune, write the smaller network."""
+        """Prune once, fine-tune, write the smaller network; weights that were zero stay so."""
         module = network.rebuild(before)
-        _prune(module, before.facts["shape"], self.ratio, self.align)
-        facts = finetune.recover(module, before, source, self.finetune, work, report)
-        return finetune.save(module, before, source, out, report, **facts)
+        report({"doing": "prune"})
+        self._prune(module, source)
+        with masks.held(module):
+            facts = finetune.recover(module, before, source, self.finetune, work, report)
+        written = finetune.save(module, before, source, out, report, **facts)
+        left = {f"{key}_left": written[key] / before.facts[key] for key in ("macs", "parameters")}
+        return {**written, **left}
 
+    def _prune(self, module: "torch.nn.Module", source: Artifact) -> None:
+        """Remove channels in place, all but those of the classifier's output."""
+        import torch
+        from torch_pruning.pruner import BasePruner
 
-def _prune(module: "torch.nn.Module", shape: list[int], ratio: float, align: int) -> None:
-    """Remove channels in place, all but those of the classifier's output."""
-    import torch
-    import torch_pruning
-
-    for value in module.parameters():
-        value.requires_grad_(True)
-    classifier = [child for child in module.modules() if isinstance(child, torch.nn.Linear)][-1]
-    pruner = torch_pruning.pruner.BasePruner(
-        module,
-        torch.zeros(1, *shape),
-        importance=torch_pruning.importance.MagnitudeImportance(p=1),
-        pruning_ratio=ratio,
-        ignored_layers=[classifier],
-        round_to=align,
-    )
-    pruner.step()
+        for value in module.parameters():
+            value.requires_grad_(True)
+        shape = source.facts["shape"]
+        classifier = module.get_submodule(masks.executed(module, shape)[-1])
+        everywhere = self.scope == "global"
+        pruner = BasePruner(
+            module,
+            torch.zeros(1, *shape),
+            importance=importance(self.criterion, module, source, self.images, self.seed),
+            pruning_ratio=self.ratio,
+            global_pruning=everywhere,
+            max_pruning_ratio=MOST if everywhere else 1.0,
+            ignored_layers=[classifier],
+            round_to=self.align,
+        )
+        pruner.step()
+        module.zero_grad()

@@ -21,6 +21,7 @@ def recover(
     if not before.facts["trained"]:
         return {}
     damaged = training.accuracy(module, source)
+    work.mkdir(parents=True, exist_ok=True)
     training.fit(module, source, training.Recipe(budget, rate=RATE), work, report)
     return {"finetune_images": budget, "validation_accuracy_before_finetuning": damaged}
 

@@ -6,33 +6,54 @@ from typing import Any, ClassVar
 
 from dlas import network
 from dlas.artifacts import Artifact
-from dlas.layers.compression import Report, finetune
+from dlas.layers.compression import Report, finetune, initialisers, masks
+from dlas.layers.compression.masks import Masks, Scores
 from dlas.option import parameter
+
+STAGES = {"oneshot": 1, "iterative": 4}
 
 
 @dataclass(frozen=True)
 class WeightPrune:
-    """Zero the smallest weights of the whole network (global L1), fine-tune what is left."""
+    """Zero the weights that count least, keep them zero while the rest is fine-tuned."""
 
     name: ClassVar = "weight-prune"
     suggested: ClassVar = ("weight-prune@0.5", "weight-prune@0.9")
     packages: ClassVar = ("torch", "onnxscript", "onnxruntime")
-    takes_module: ClassVar = True
     leaves_module: ClassVar = True
+    without_module: ClassVar = "add finetune=0 to prune the file as it is"
 
     sparsity: float = parameter("share of the weights that become zero", positional=True, low=0, high=1, open=True)
+    scope: str = parameter(
+        "where weights are ranked: all together, or in each operator", "global", choices=masks.SCOPES
+    )
+    criterion: str = parameter("what tells which weights go: magnitude, or chance", "l1", choices=masks.CRITERIA)
+    schedule: str = parameter("at once, or in four stages of growing sparsity", "oneshot", choices=tuple(STAGES))
     finetune: int = parameter("fine-tuning budget in images", finetune.BUDGET, low=0)
+    seed: int = parameter("draws the weights of criterion=random", 0, low=0)
+
+    @property
+    def takes_module(self) -> bool:
+        """Only fine-tuning needs one."""
+        return self.finetune > 0
 
     def compress(self, before: Artifact, source: Artifact, out: Path, work: Path, report: Report) -> dict[str, Any]:
-        """Mask, fine-tune under the mask, make the zeros permanent."""
-        import torch
-        from torch.nn.utils import prune
-
+        """Zero, fine-tune under the mask, as often as the schedule says; write the network."""
+        if not before.facts["module"]:
+            return initialisers.prune(before, source, out, lambda values: self._keep(values, self.sparsity))
         module = network.rebuild(before)
-        weighty = (torch.nn.Conv2d, torch.nn.Linear)
-        targets = [(child, "weight") for child in module.modules() if isinstance(child, weighty)]
-        prune.global_unstructured(targets, prune.L1Unstructured, amount=self.sparsity)
-        facts = finetune.recover(module, before, source, self.finetune, work, report)
-        for child, name in targets:
-            prune.remove(child, name)  # type: ignore[no-untyped-call]
+        budget = self.finetune // STAGES[self.schedule]
+        for stage, sparsity in enumerate(levels(self.sparsity, STAGES[self.schedule])):
+            masks.clear(module, self._keep(masks.weights(module), sparsity))
+            with masks.held(module):
+                facts = finetune.recover(module, before, source, budget, work / f"stage-{stage}", report)
+        facts["sparsity"] = masks.sparsity(masks.weights(module))
         return finetune.save(module, before, source, out, report, **facts)
+
+    def _keep(self, values: Scores, sparsity: float) -> Masks:
+        return masks.keep(masks.scores(values, self.criterion, self.seed), sparsity, self.scope)
+
+
+def levels(sparsity: float, stages: int) -> list[float]:
+    """Sparsity after each stage: fast at first, slower towards the end (arXiv 1710.01878, equation 1)."""
+    return [sparsity * (1 - (1 - (stage + 1) / stages) ** 3) for stage in range(stages)]
