@@ -117,28 +117,32 @@ class Cluster:
         return answer
 
     def _result(self, future: Any, worker: Worker) -> Message:
-        """A task's answer; a task on a worker that is gone would wait for ever."""
+        """A task's answer; one whose worker is gone would wait for ever."""
         import distributed
 
+        problem = self._end(future, worker)
+        if isinstance(problem, distributed.KilledWorker):
+            raise Lost(worker.address)
+        if problem:
+            raise BuildFailed(f"worker {worker.address}: {type(problem).__name__}: {problem}") from problem
+        try:
+            answer: Message = self._ask(lambda: future.result(timeout=FETCH))
+        except TimeoutError:  # it was done, but its answer went with its worker
+            future.cancel()
+            raise Lost(worker.address) from None
+        return answer
+
+    def _end(self, future: Any, worker: Worker) -> Exception | None:
+        """What a task raised, once it has ended."""
         while True:
             try:
-                self._ask(lambda: distributed.wait(future, timeout=POLL))  # type: ignore[no-untyped-call]
-                break
+                problem: Exception | None = self._ask(lambda: future.exception(timeout=POLL))
             except TimeoutError:
                 if worker.address not in self.workers():
                     future.cancel()
                     raise Lost(worker.address) from None
-        if future.status == "finished":
-            try:
-                answer: Message = self._ask(lambda: future.result(timeout=FETCH))
-            except TimeoutError:  # it was done, but what it found went with its worker
-                future.cancel()
-                raise Lost(worker.address) from None
-            return answer
-        problem = future.exception()
-        if isinstance(problem, distributed.KilledWorker):
-            raise Lost(worker.address)
-        raise BuildFailed(f"worker {worker.address}: {type(problem).__name__}: {problem}") from problem
+            else:
+                return problem
 
     def _hear(self, event: tuple[float, Message]) -> None:
         _, said = event
@@ -152,10 +156,11 @@ class Cluster:
         except TimeoutError:
             raise
         except (OSError, CancelledError, RuntimeError) as problem:
-            raise Unserved(
-                f"the scheduler at {self._address} went away ({type(problem).__name__}); "
-                "the same command goes on from here"
-            ) from problem
+            raise self._gone(problem) from problem
+
+    def _gone(self, problem: BaseException) -> Unserved:
+        kind = type(problem).__name__
+        return Unserved(f"the scheduler at {self._address} went away ({kind}); the same command goes on from here")
 
     # --- artifacts
 
