@@ -1,11 +1,10 @@
 """What `import dlas` and the command line both call: run a study, get its cube."""
 
-import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from dlas import host
+from dlas import artifacts
 from dlas.artifacts import Store
 from dlas.errors import StudyError
 from dlas.stack import Stack
@@ -17,29 +16,37 @@ from dlas.study.spec import Measure, Study
 if TYPE_CHECKING:
     import xarray as xr
 
-STORE = "DLAS_STORE"
-
 
 def store() -> Store:
     """The store that `DLAS_STORE` names, else the one in the user's cache folder."""
-    cache = Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser()
-    return Store(Path(os.environ.get(STORE) or cache / "dlas").expanduser().resolve())
+    return artifacts.users()
 
 
-def run(file: str | Path, *, out: str | Path | None = None, jobs: int | None = None) -> "xr.Dataset":
-    """Run the study in a TOML file; its cube lies beside it unless `out` says otherwise."""
+def run(
+    file: str | Path, *, out: str | Path | None = None, jobs: int | None = None, scheduler: str | None = None
+) -> "xr.Dataset":
+    """Run the study in a TOML file; its cube lies beside it unless `out` says otherwise.
+
+    With the address of a Dask scheduler its workers build, and measure what hardware options with `at` ask for.
+    """
     path = Path(file)
-    return run_study(reading.read(path, {}), Path(out) if out else path.with_suffix(".nc"), jobs)
+    return run_study(reading.read(path, {}), Path(out) if out else path.with_suffix(".nc"), jobs, scheduler=scheduler)
 
 
 def run_study(
-    study: Study, out: Path, jobs: int | None = None, listen: Listen = nobody, retry: bool = False, more: int = 0
+    study: Study,
+    out: Path,
+    jobs: int | None = None,
+    listen: Listen = nobody,
+    retry: bool = False,
+    more: int = 0,
+    scheduler: str | None = None,
 ) -> "xr.Dataset":
     """Build and measure what a study lacks, write its cube to `out`, give the cube back.
 
     `retry` gives failed cells another chance; `more` runs are added to every cell that has enough.
     """
-    planned = running.run(study, store(), out, jobs or host.probe().usable_threads, listen, retry, more)
+    planned = running.run(study, store(), out, jobs, listen, retry, more, scheduler)
     from dlas import accessor, cube  # noqa: F401 - xarray is slow to import, and needed only from here on
 
     found = cube.from_journal(planned, out)
@@ -61,6 +68,7 @@ def perturb(
     until: str = "",
     jobs: int | None = None,
     data: Mapping[str, str | Path] | None = None,
+    scheduler: str | None = None,
     **vary: Sequence[str],
 ) -> "xr.Dataset":
     """Vary one or more layers of a stack, all combinations, and measure.
@@ -69,7 +77,7 @@ def perturb(
 
     Each varied layer is a list of options; an empty one stands for those that the layer suggests. `data` says
     where named data lie. With `until="accuracy-drop=1pp"` only the highest level of each compression that loses no
-    more is measured. Raises DlasError for what cannot be.
+    more is measured; `scheduler` is a Dask scheduler's address. Raises DlasError for what cannot be.
     """
     if not vary:
         raise StudyError('nothing varies; name a layer, as in compression=["none", "int8"]')
@@ -77,17 +85,23 @@ def perturb(
     measure = Measure(margin=quantities.share(margin), budget=quantities.seconds(budget))
     departed = (baseline or Stack()).as_dict()
     study = spec.compose(Path(out).stem, departed, vary, measure, places)
-    return run_study(settled(study, until, jobs) if until else study, Path(out), jobs)
+    chosen = settled(study, until, jobs) if until else study
+    return run_study(chosen, Path(out), jobs, scheduler=scheduler)
 
 
 def remeasure(
-    path: str | Path, processes: int = 3, *, data: Mapping[str, Path] | None = None, listen: Listen = nobody
+    path: str | Path,
+    processes: int = 3,
+    *,
+    data: Mapping[str, Path] | None = None,
+    listen: Listen = nobody,
+    scheduler: str | None = None,
 ) -> "xr.Dataset":
     """Add runs in so many fresh processes to every cell of a cube; nothing that was measured is lost."""
     from dlas import cube
 
     study = cube.study_of(open_cube(path), data or {})
-    return run_study(study, Path(path), listen=listen, more=processes)
+    return run_study(study, Path(path), listen=listen, more=processes, scheduler=scheduler)
 
 
 def open_cube(path: str | Path) -> "xr.Dataset":

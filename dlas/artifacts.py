@@ -17,6 +17,7 @@ from dlas.errors import StoreError
 from dlas.fingerprint import digest, file_digest
 
 MANIFEST = "manifest.json"
+STORE = "DLAS_STORE"
 Facts = Mapping[str, Any]
 _WRITTEN = ("key", "recipe", "facts", "files", "seconds")
 _NOTHING = (0, 0)
@@ -121,6 +122,20 @@ class Store:
         assert built is not None
         return built
 
+    def adopt(self, key: str, folder: Path) -> None:
+        """Take in an artifact that was shipped to a folder, unless it is there; the folder is gone afterwards.
+
+        Raises StoreError where its content is not what its key and its manifest say.
+        """
+        with self._trouble(), self._lock(key):
+            arrived = read(folder)
+            if arrived is None or arrived.key != key or digest(arrived.recipe) != key or arrived.damaged():
+                raise StoreError(f"artifact {key[:12]} was damaged while it was shipped; run again")
+            if self.get(key) is None:
+                _sync(folder)
+                folder.rename(self.root / "artifacts" / key)
+        shutil.rmtree(folder, ignore_errors=True)
+
     def remove(self, key: str) -> None:
         """Forget an artifact; waits for a process that is building it."""
         with self._trouble(), self._lock(key):
@@ -167,6 +182,12 @@ class Store:
             return problem.errno in _OUT_OF_SPACE
         path = Path(str(problem.filename))
         return path == self.root or self.root in path.parents or path in self.root.parents
+
+
+def users() -> Store:
+    """The store that `DLAS_STORE` names, else the one in the user's cache folder."""
+    cache = Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser()
+    return Store(Path(os.environ.get(STORE) or cache / "dlas").expanduser().resolve())
 
 
 def read(folder: Path) -> Artifact | None:

@@ -56,6 +56,12 @@ def code_version(module: str) -> str:
     return digest({name: _normalised(_source(name)) for name in _implementation(module)})
 
 
+@cache
+def package_code(package: str) -> str:
+    """Hash of all code of a package, without comments, layout and docstrings."""
+    return digest({name: _normalised(_source(name)) for name in _package_modules(package)})
+
+
 def _implementation(module: str) -> list[str]:
     if not module.startswith("dlas."):
         return _package_modules(module.partition(".")[0])

@@ -4,9 +4,11 @@ import hashlib
 import json
 import os
 import platform
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 _RELEVANT_FLAGS = ("avx", "fma", "f16c", "amx", "sse4")
 _CGROUP = Path("/sys/fs/cgroup")
@@ -73,6 +75,12 @@ class Host:
     def usable_threads(self) -> int:
         """Threads that can really run at once: the affinity mask, cut by the container's quota."""
         return self.cores if self.quota is None else max(1, min(self.cores, int(self.quota)))
+
+
+def revive(facts: Mapping[str, Any]) -> Host:
+    """The host whose facts were stored or sent as JSON."""
+    values: dict[str, Any] = {name: tuple(f) if isinstance(f, list) else f for name, f in facts.items()}
+    return Host(**values)
 
 
 @lru_cache(maxsize=1)

@@ -75,7 +75,7 @@ class Child:
                 if report:
                     report(message["progress"])
             elif "error" in message:
-                raise _revive(message["error"])
+                raise revive(message["error"])
             else:
                 return message
 
@@ -139,10 +139,17 @@ class Child:
         return pipe
 
 
-def _revive(error: Message) -> DlasError:
-    kind = getattr(errors, error["kind"], BuildFailed)
+def revive(error: Message) -> DlasError:
+    """The error that `describe` put into a message."""
+    known = {**vars(errors), "Died": Died, "TooSlow": TooSlow}
+    kind = known.get(error["kind"], BuildFailed)
     revived: DlasError = kind(error["message"])
     return revived
+
+
+def describe(problem: DlasError) -> Message:
+    """An error as a message."""
+    return {"kind": type(problem).__name__, "message": str(problem)}
 
 
 # --- the child's side -------------------------------------------------------------------------------------------
@@ -162,7 +169,7 @@ def serve(answer: Callable[[Message, Report], Message]) -> None:
         try:
             say(answer(request, lambda progress: say({"progress": progress})))
         except DlasError as problem:
-            say({"error": {"kind": type(problem).__name__, "message": str(problem)}})
+            say({"error": describe(problem)})
         except MemoryError:
             say({"error": {"kind": "BuildFailed", "message": "out of memory"}})
         except Exception as problem:  # noqa: BLE001 - a child hands over whatever failed in it

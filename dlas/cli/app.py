@@ -28,6 +28,9 @@ Data = Annotated[Texts, typer.Option(help="Say where data lie: NAME=PATH.", show
 Out = Annotated[Path, typer.Option(help="The cube to write; its journal lies beside it.")]
 Jobs = Annotated[int, typer.Option(min=0, help="Builds at a time; 0 means one a core.")]
 Retry = Annotated[bool, typer.Option("--retry", help="Try failed cells again.")]
+Scheduler = Annotated[
+    str, typer.Option(help="Address of a Dask scheduler whose workers build and measure.", show_default=False)
+]
 Quiet = Annotated[bool, typer.Option("--quiet", help="Print the result only.")]
 StudyFile = Annotated[Path, typer.Argument(metavar="STUDY.toml", help="The study.")]
 CubeFile = Annotated[Path, typer.Argument(metavar="CUBE.nc", help="The cube.")]
@@ -59,12 +62,13 @@ def perturb(
     until: Until = "",
     jobs: Jobs = 0,
     retry: Retry = False,
+    scheduler: Scheduler = "",
     quiet: Quiet = False,
 ) -> None:
     """Vary layers of the baseline stack, all combinations, and show what happens."""
     from dlas.cli import study
 
-    study.perturb(layer, set_, data, out, margin, budget, until, jobs, retry, quiet)
+    study.perturb(layer, set_, data, out, margin, budget, until, jobs, retry, quiet, scheduler)
 
 
 @app.command()
@@ -74,12 +78,13 @@ def run(
     out: Annotated[Path | None, typer.Option(help="The cube to write; by default beside the study.")] = None,
     jobs: Jobs = 0,
     retry: Retry = False,
+    scheduler: Scheduler = "",
     quiet: Quiet = False,
 ) -> None:
     """Run a study; what was done before is not done again."""
     from dlas.cli import study
 
-    study.run(study_file, data, out, jobs, retry, quiet)
+    study.run(study_file, data, out, jobs, retry, quiet, scheduler)
 
 
 @app.command()
@@ -87,12 +92,13 @@ def remeasure(
     cube: CubeFile,
     processes: Annotated[int, typer.Option(min=1, help="Fresh processes to add to every cell.")] = 3,
     data: Data = [],  # noqa: B006
+    scheduler: Scheduler = "",
     quiet: Quiet = False,
 ) -> None:
     """Add runs to every cell of a cube; nothing that was measured is lost."""
     from dlas.cli import study
 
-    study.remeasure(cube, processes, data, quiet)
+    study.remeasure(cube, processes, data, quiet, scheduler)
 
 
 @app.command()
@@ -101,11 +107,12 @@ def plan(
     data: Data = [],  # noqa: B006
     out: Annotated[Path | None, typer.Option(help="The cube that the study would write.")] = None,
     why: Annotated[bool, typer.Option("--why", help="Say why each step must be done.")] = False,
+    scheduler: Scheduler = "",
 ) -> None:
     """Show a study's cells, what would be built and measured, and how long it would take."""
     from dlas.cli import plan as planning
 
-    planning.show(study_file, data, out, why)
+    planning.show(study_file, data, out, why, scheduler)
 
 
 @app.command()

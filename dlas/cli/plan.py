@@ -8,17 +8,20 @@ from dlas.cli import arguments
 from dlas.cli.progress import duration
 from dlas.cli.study import cube_beside
 from dlas.study import reading
+from dlas.study.elsewhere import gathered
 from dlas.study.estimate import Work, measuring_seconds, missing_work
 from dlas.study.plan import Plan, plan
-from dlas.study.run import unfinished
+from dlas.study.run import remembered, unfinished
 
 _SHOWN = 40
 
 
-def show(file: Path, data: Sequence[str], out: Path | None, why: bool) -> None:
+def show(file: Path, data: Sequence[str], out: Path | None, why: bool, scheduler: str) -> None:
     """Print the cells, what cannot be and why, what would be built and measured, and the time it would take."""
-    planned = plan(reading.read(file, arguments.places(data)), host.probe())
-    todo = unfinished(planned, out or cube_beside(file))
+    study, cube = reading.read(file, arguments.places(data)), out or cube_beside(file)
+    with gathered(scheduler or None, study) as crew:
+        planned = plan(study, host.probe(), {**remembered(study, cube), **crew.hosts}, crew.absent)
+    todo = unfinished(planned, cube)
     work = missing_work(planned.steps(todo), api.store())
     _print_cells(planned)
     print(f"\nto build: {len(work)} of {len(planned.steps())} steps")
@@ -33,7 +36,7 @@ def _print_cells(planned: Plan) -> None:
     impossible = [cell for cell in planned.cells if cell.obstacle]
     print(f"{planned.study.name}: {len(planned.cells)} cells, {len(impossible)} of them inapplicable")
     for cell in planned.cells[:_SHOWN]:
-        print(f"  {cell.label}" + (f": inapplicable, {cell.obstacle}" if cell.obstacle else ""))
+        print(f"  {cell.label}" + (f": {cell.status}, {cell.obstacle}" if cell.obstacle else ""))
     _more(len(planned.cells))
 
 

@@ -31,18 +31,19 @@ def perturb(
     jobs: int,
     retry: bool,
     quiet: bool,
+    scheduler: str,
 ) -> None:
     """Compose a study from arguments and run it."""
     measure = spec.Measure(margin=quantities.share(margin), budget=quantities.seconds(budget))
     changes = arguments.settings(settings, "--set")
     study = spec.compose(out.stem, changes, arguments.varied(layers), measure, arguments.places(data))
-    _run(study, out, jobs, retry, quiet, until)
+    _run(study, out, jobs, retry, quiet, scheduler, until)
 
 
-def run(file: Path, data: Sequence[str], out: Path | None, jobs: int, retry: bool, quiet: bool) -> None:
+def run(file: Path, data: Sequence[str], out: Path | None, jobs: int, retry: bool, quiet: bool, scheduler: str) -> None:
     """Read a study and run it."""
     study = reading.read(file, arguments.places(data))
-    _run(study, out or cube_beside(file), jobs, retry, quiet)
+    _run(study, out or cube_beside(file), jobs, retry, quiet, scheduler)
 
 
 def cube_beside(file: Path) -> Path:
@@ -50,16 +51,17 @@ def cube_beside(file: Path) -> Path:
     return file.with_suffix(".nc")
 
 
-def remeasure(path: Path, processes: int, data: Sequence[str], quiet: bool) -> None:
+def remeasure(path: Path, processes: int, data: Sequence[str], quiet: bool, scheduler: str) -> None:
     """Add runs to every cell of a cube."""
     places = arguments.places(data)
-    _show(path, quiet, lambda listen: api.remeasure(path, processes, data=places, listen=listen))
+    cluster = scheduler or None
+    _show(path, quiet, lambda listen: api.remeasure(path, processes, data=places, listen=listen, scheduler=cluster))
 
 
-def _run(study: Study, out: Path, jobs: int, retry: bool, quiet: bool, until: str = "") -> None:
+def _run(study: Study, out: Path, jobs: int, retry: bool, quiet: bool, scheduler: str, until: str = "") -> None:
     def work(listen: Listen) -> "xr.Dataset":
         chosen = api.settled(study, until, jobs or None, listen) if until else study
-        return api.run_study(chosen, out, jobs or None, listen, retry)
+        return api.run_study(chosen, out, jobs or None, listen, retry, scheduler=scheduler or None)
 
     _show(out, quiet, work)
 

@@ -1,20 +1,17 @@
-"""Building the artifacts of a study: each step once, in a child process, several at a time."""
+"""Building the artifacts of a study: each step once, after its inputs, several at a time."""
 
-import sys
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from contextlib import contextmanager
 from dataclasses import dataclass
 
 from dlas.artifacts import Store
 from dlas.errors import BuildFailed, Inapplicable, OptionError
-from dlas.process import Child, Died, Message, TooSlow, environment
-from dlas.realise import Step, as_message
+from dlas.process import Message, TooSlow
+from dlas.realise import Step
+from dlas.study.crew import Children, Maker
 from dlas.study.progress import Listen, Progress, time_left
-
-TRIES = 2  # a child that somebody killed is started once more
 
 
 @dataclass(frozen=True)
@@ -26,16 +23,15 @@ class Failure:
 
 
 class Builder:
-    """Builds steps with so many children at a time; each may take `timeout` seconds."""
+    """Has so many steps done at a time, by children unless a maker is given; each may take `timeout` seconds."""
 
-    def __init__(self, store: Store, jobs: int, timeout: float, listen: Listen) -> None:
+    def __init__(self, store: Store, jobs: int, timeout: float, listen: Listen, maker: Maker | None = None) -> None:
         self._store = store
+        self._maker = maker or Children(store)
         self._jobs = jobs
         self._timeout = timeout
         self._listen = listen
-        self._changing = threading.Lock()
-        self._children: set[Child] = set()
-        self._stopping = False
+        self._telling = threading.Lock()
 
     def build(self, steps: Sequence[Step]) -> dict[str, Failure]:
         """Build what is not there; returns the failures by key of the step. Raises StoreError and DataError."""
@@ -54,16 +50,9 @@ class Builder:
                     for future in finished:
                         self._finish(future, running.pop(future))
             except BaseException:
-                self._stop()
+                self._maker.stop()
                 raise
         return self._failures
-
-    def _stop(self) -> None:
-        """Kill the children, so that an interrupt is not kept waiting by them."""
-        with self._changing:
-            self._stopping = True
-            for child in self._children:
-                child.kill()
 
     def _ready(self, waiting: dict[str, Step], running: dict[Future[None], Step]) -> list[Step]:
         """Steps whose inputs are there; those whose inputs failed fail with them."""
@@ -89,29 +78,9 @@ class Builder:
         self._parts.pop(step.key, None)
         self._tell(f"{step.layer} {step.option}" + (" failed" if step.key in self._failures else " is there"))
 
-    def _do(self, step: Step, tries: int = TRIES) -> None:
+    def _do(self, step: Step) -> None:
         self._tell(f"{step.layer} {step.option}")
-        request: Message = {"store": str(self._store.root), "step": as_message(step)}
-        try:
-            with self._child() as child:
-                child.ask(request, self._timeout, lambda progress: self._relay(step, progress))
-        except Died:
-            if tries == 1 or self._stopping:
-                raise
-            self._do(step, tries - 1)
-
-    @contextmanager
-    def _child(self) -> Iterator[Child]:
-        with Child((sys.executable, "-m", "dlas.realise"), environment(threads=1)) as child:
-            with self._changing:
-                self._children.add(child)
-                if self._stopping:
-                    child.kill()
-            try:
-                yield child
-            finally:
-                with self._changing:
-                    self._children.discard(child)
+        self._maker.make(step, self._timeout, lambda progress: self._relay(step, progress))
 
     def _relay(self, step: Step, progress: Message) -> None:
         if "of" not in progress:
@@ -122,7 +91,7 @@ class Builder:
         self._tell(f"{step.layer} {step.option}: {progress['done']}/{progress['of']} {progress['unit']}{accuracy}")
 
     def _tell(self, what: str) -> None:
-        with self._changing:
+        with self._telling:
             done = self._done + sum(self._parts.values())
             left = time_left(time.monotonic() - self._start, done, self._total)
             self._listen(Progress("build", self._done, self._total, what, left))

@@ -24,14 +24,13 @@ SCORE_TIMEOUT = 1800.0  # s
 class Admission:
     """An opened session, or why the cell may not be timed.
 
-    `record` are the facts of the cell's artifacts and its score; `loaded` is what this child said of itself.
+    `proven` is its score and what was proven of it.
     """
 
     session: Session | None
     status: str
     reason: str
-    record: Mapping[str, Any]
-    loaded: Mapping[str, Any]
+    proven: Mapping[str, Any]
 
 
 def subject(cell: Cell, store: Store, host: Host) -> Subject:
@@ -73,9 +72,8 @@ def admit(cell: Cell, store: Store, host: Host, score: Message | None, asked: Me
             status = "failed" if reason else "ok"
         if status == "ok":
             undo.pop_all()
-    record = {**artifact_facts(cell, store), "score": score, "compute_precision": proven.precision}
-    record["primitive_share"] = proven.primitive_share
-    return Admission(session if status == "ok" else None, status, reason, record, loaded)
+    found = {"score": score, "compute_precision": proven.precision, "primitive_share": proven.primitive_share}
+    return Admission(session if status == "ok" else None, status, reason, found)
 
 
 def artifact_facts(cell: Cell, store: Store) -> dict[str, Any]:

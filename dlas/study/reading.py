@@ -52,7 +52,10 @@ def _data(table: Mapping[str, Any], path: Path) -> dict[str, Path]:
     wrong = next((name for name, where in table.items() if not isinstance(where, str) or "\0" in where), None)
     if wrong:
         raise StudyError(f"study {path} [data]: {wrong} must be a path in quotes")
-    return {name: (path.parent / Path(where).expanduser()).resolve() for name, where in table.items()}
+    try:
+        return {name: (path.parent / Path(where).expanduser()).resolve() for name, where in table.items()}
+    except RuntimeError as problem:  # no such home
+        raise StudyError(f"study {path} [data]: a path is none ({problem}); name a file or a folder") from problem
 
 
 def _parts(entries: object, path: Path) -> list[dict[str, Any]]:

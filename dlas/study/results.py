@@ -30,15 +30,29 @@ class _Timed:
 
 
 def results(plan: Plan, journal: Journal) -> dict[str, Values]:
-    """Variables of each planned cell by its label; what was not measured is left out."""
+    """Variables of each planned cell by its label; what was not measured is left out.
+
+    Hosts are never paired: what is relative is so to the baseline as it is on the cell's own host.
+    """
+    values = {cell.label: _of_obstacle(cell) for cell in plan.cells if cell.obstacle}
+    for part in plan.by_host():
+        found = _on_one_host(part, journal)
+        values |= {cell.label: found[cell.label] for cell in plan.cells if cell in part.cells}
+    add_verdicts(values, plan.study.measure.margin)
+    return values
+
+
+def _of_obstacle(cell: Cell) -> Values:
+    return {"status": cell.status, "reason": cell.obstacle}
+
+
+def _on_one_host(plan: Plan, journal: Journal) -> dict[str, Values]:
     host = plan.host.fingerprint
     rows = journal.cells(host)
     timed = _timed(journal.runs(host), journal.baselines(host), plan.baseline.key)
     shown = [timed[cell.key] for cell in plan.possible if cell.key in timed]
     lent = spread_between([t.paired for t in shown if t.paired]), spread_between([t.latencies for t in shown])
-    baseline = rows.get(plan.baseline.key)
-    values = {c.label: _values(c, rows.get(c.key), timed.get(c.key), lent, baseline) for c in plan.cells}
-    add_verdicts(values, plan.study.measure.margin)
+    values = {c.label: _values(c, rows.get(c.key), timed.get(c.key), lent, plan, rows) for c in plan.cells}
     kernel = timed[KERNEL].runs if KERNEL in timed else []
     for cell in plan.possible:
         row = rows.get(cell.key)
@@ -47,7 +61,25 @@ def results(plan: Plan, journal: Journal) -> dict[str, Values]:
             beside = {(run.block, run.process) for run in runs}
             same = [run for run in kernel if (run.block, run.process) in beside]
             add_words(cell, plan, values, row, runs, same)
+    _part_from_the_others(plan, values)
     return values
+
+
+def _part_from_the_others(plan: Plan, values: dict[str, Values]) -> None:
+    """Say on a host that is not the baseline's what its cells are compared with, and of that one that it is not."""
+    anchor = plan.baseline
+    if anchor.label == "baseline":
+        return
+    for label, cell in values.items():
+        if label == anchor.label:
+            said = f"hosts are not compared; the others on {anchor.at} are compared with this one"
+            for name in [name for name in cell if name.startswith("relative_latency")]:
+                del cell[name]
+        elif "relative_latency" in cell:
+            said = f"compared with {anchor.label}"
+        else:
+            continue
+        cell["remark"] = "; ".join(filter(None, [cell.get("remark", ""), said]))
 
 
 def _timed(runs: Sequence[RunRow], baselines: Mapping[int, str], baseline: str) -> dict[str, _Timed]:
@@ -72,20 +104,26 @@ def _of_cell(runs: Sequence[RunRow], anchors: Mapping[tuple[int, int], RunRow]) 
 
 
 def _values(
-    cell: Cell, row: CellRow | None, timed: _Timed | None, lent: tuple[Spread, Spread], baseline: CellRow | None
+    cell: Cell,
+    row: CellRow | None,
+    timed: _Timed | None,
+    lent: tuple[Spread, Spread],
+    plan: Plan,
+    rows: Mapping[str, CellRow],
 ) -> Values:
     if cell.obstacle:
-        return {"status": "inapplicable", "reason": cell.obstacle}
+        return _of_obstacle(cell)
+    missing = {"status": "missing", "reason": plan.why_absent or "not measured yet"}
     if row is None:
-        return {"status": "missing", "reason": "not measured yet"}
+        return missing
     values: Values = {"status": row.status, "reason": row.reason}
     if row.record:
         values |= _of_artifacts(row.record)
-        values |= _of_score(row.record, baseline)
+        values |= _of_score(row.record, rows.get(plan.baseline.key))
     if row.status == "ok" and timed is None:
-        return {**values, "status": "missing", "reason": "not measured yet"}
+        return {**values, **missing}
     if row.status == "ok" and timed and row.record:
-        values |= _of_runs(timed, cell, lent)
+        values |= _of_runs(timed, cell == plan.baseline, cell, lent)
     return values
 
 
@@ -120,7 +158,7 @@ def _change(score: Mapping[str, Any], other: Mapping[str, Any]) -> Interval:
     )
 
 
-def _of_runs(timed: _Timed, cell: Cell, lent: tuple[Spread, Spread]) -> Values:
+def _of_runs(timed: _Timed, baseline: bool, cell: Cell, lent: tuple[Spread, Spread]) -> Values:
     walls = np.concatenate([run.samples.wall for run in timed.runs])
     relative = over_processes(timed.paired, lent[0]).exp() if timed.paired else None
     latency = over_processes(timed.latencies, lent[1]).exp()
@@ -139,12 +177,9 @@ def _of_runs(timed: _Timed, cell: Cell, lent: tuple[Spread, Spread]) -> Values:
         "processes": len(timed.runs),
         "stopped_by": " and ".join(sorted({run.outcome for run in timed.runs})),
     }
-    return values | (_interval("relative_latency", relative) if relative else _one(cell))
-
-
-def _one(cell: Cell) -> Values:
-    """The baseline is itself: its ratio is one, with nothing to estimate."""
-    return _interval("relative_latency", Interval(1.0, 1.0, 1.0)) if cell.label == "baseline" else {}
+    if baseline:  # it is itself: its ratio is one, with nothing to estimate
+        relative = Interval(1.0, 1.0, 1.0)
+    return values | (_interval("relative_latency", relative) if relative else {})
 
 
 def _interval(name: str, interval: Interval) -> Values:

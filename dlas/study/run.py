@@ -2,46 +2,116 @@
 
 import datetime
 import os
-import platform
 import secrets
-from collections.abc import Mapping
+import threading
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
-from dataclasses import asdict
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
-from dlas import fingerprint, host
+from dlas import host
 from dlas.artifacts import Store
 from dlas.errors import CubeError
+from dlas.host import Host, revive
 from dlas.study.building import Builder, Failure
+from dlas.study.crew import Crew, Unserved
+from dlas.study.elsewhere import gathered
 from dlas.study.journal import CellRow, Journal
 from dlas.study.lacking import Runs, lacking, wanted
 from dlas.study.measuring import Measurer
-from dlas.study.plan import Cell, Plan, journal_path, plan
-from dlas.study.progress import Listen
+from dlas.study.plan import HERE, Cell, Plan, journal_path, names, plan
+from dlas.study.progress import Listen, Progress
 from dlas.study.spec import Study
 
-PACKAGES = ("dlas", "numpy", "torch", "onnx", "onnxscript", "onnxruntime", "openvino", "torch-pruning", "scikit-learn")
+
+@dataclass(frozen=True)
+class _Task:
+    """What is to be done on one host: its plan, the runs that its cells shall have, the cells that lack some."""
+
+    plan: Plan
+    want: Runs
+    todo: Sequence[Cell]
+    session: int
+
+    @property
+    def name(self) -> str:
+        return self.plan.baseline.at
 
 
-def run(study: Study, store: Store, out: Path, jobs: int, listen: Listen, retry: bool = False, more: int = 0) -> Plan:
+def run(
+    study: Study,
+    store: Store,
+    out: Path,
+    jobs: int | None,
+    listen: Listen,
+    retry: bool = False,
+    more: int = 0,
+    scheduler: str | None = None,
+) -> Plan:
     """Build and measure whatever a study lacks; returns its plan.
 
-    `retry` gives cells that ended badly another chance; `more` runs are added to every cell that has enough.
+    `jobs` builds run at a time, by default as many as there are threads; `retry` gives cells that ended badly another
+    chance; `more` runs are added to every cell that has enough. With the address of a Dask scheduler its workers build,
+    and measure what is to be measured on hosts by name.
     """
-    planned = plan(study, host.probe())
-    _make_place_for(out)
-    store.prepare()
-    with closing(Journal(journal_path(out))) as journal:
+    with gathered(scheduler, study) as crew:
+        planned = plan(study, host.probe(), {**remembered(study, out), **crew.hosts}, crew.absent)
+        _make_place_for(out)
+        store.prepare()
+        with closing(Journal(journal_path(out))) as journal:
+            tasks = _tasks(planned, journal, crew, retry, more)
+            if tasks:
+                steps = planned.steps(cell for task in tasks for cell in task.todo)
+                maker = crew.maker(store)
+                failures = Builder(store, jobs or crew.threads, study.build_timeout, listen, maker).build(steps)
+                for task in tasks:
+                    _note_failures(journal, task, failures)
+        lost = _measure(tasks, store, out, crew, listen)
+    return replace(planned, absent={**planned.absent, **lost})
+
+
+def _tasks(planned: Plan, journal: Journal, crew: Crew, retry: bool, more: int) -> list[_Task]:
+    """What is to be done, host by host; hosts where nothing is, or where nobody measures now, are left out."""
+    tasks = []
+    for part in planned.by_host():
         if retry:
-            journal.forget_failures(planned.host.fingerprint, [cell.key for cell in planned.possible])
-        want = wanted(planned, journal, more)
-        todo = _todo(planned, journal, want)
-        if todo:
-            session = _open_session(journal, planned)
-            failures = Builder(store, jobs, study.build_timeout, listen).build(planned.steps(todo))
-            _note_failures(journal, session, planned, todo, failures)
-            Measurer(planned, store, journal, session, want, listen).measure()
-    return planned
+            journal.forget_failures(part.host.fingerprint, [cell.key for cell in part.possible])
+        want = wanted(part, journal, more)
+        todo = _todo(part, journal, want)
+        if todo and not part.why_absent:
+            tasks.append(_Task(part, want, todo, _open_session(journal, part, crew)))
+    return tasks
+
+
+def _measure(tasks: Sequence[_Task], store: Store, out: Path, crew: Crew, listen: Listen) -> dict[str, str]:
+    """Measure on all hosts at once; the names whose workers went meanwhile, with the reason."""
+    telling = threading.Lock()
+
+    def one(task: _Task) -> str:
+        def tell(progress: Progress) -> None:
+            with telling:
+                listen(replace(progress, what=f"on {task.name}: {progress.what}") if task.name else progress)
+
+        bench = crew.bench(task.name, store)
+        with closing(Journal(journal_path(out))) as journal:
+            try:
+                Measurer(task.plan, bench, store, journal, task.session, task.want, tell).measure()
+            except Unserved as problem:
+                return str(problem)
+        return ""
+
+    elsewhere = [task for task in tasks if task.name != HERE]
+    with ThreadPoolExecutor(max(1, len(elsewhere))) as pool:
+        try:
+            running = {task.name: pool.submit(one, task) for task in elsewhere}
+            for task in tasks:
+                if task.name == HERE:
+                    one(task)
+            return {name: reason for name, future in running.items() if (reason := future.result())}
+        except BaseException:
+            crew.stop()  # the threads of the other hosts end with it
+            raise
 
 
 def unfinished(planned: Plan, out: Path) -> list[Cell]:
@@ -49,7 +119,18 @@ def unfinished(planned: Plan, out: Path) -> list[Cell]:
     if not journal_path(out).exists():
         return list(planned.possible)
     with closing(Journal(journal_path(out))) as journal:
-        return _todo(planned, journal, wanted(planned, journal))
+        return [cell for part in planned.by_host() for cell in _todo(part, journal, wanted(part, journal))]
+
+
+def remembered(study: Study, out: Path) -> dict[str, Host]:
+    """Hosts that measured under the names that a study asks for, as the journal has them."""
+    asked = names(study)
+    if not asked or not journal_path(out).exists():
+        return {}
+    with closing(Journal(journal_path(out))) as journal:
+        sessions = journal.sessions()
+    at = ((session["environment"].get("at"), session["host_facts"]) for session in sessions)
+    return {name: revive(facts) for name, facts in at if name in asked}
 
 
 def _todo(planned: Plan, journal: Journal, want: Runs) -> list[Cell]:
@@ -67,23 +148,17 @@ def _make_place_for(out: Path) -> None:
         raise CubeError(f"folder {out.parent} cannot be made ({os.strerror(problem.errno or 0).lower()})") from problem
 
 
-def _open_session(journal: Journal, planned: Plan) -> int:
+def _open_session(journal: Journal, part: Plan, crew: Crew) -> int:
     started = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
-    environment = {
-        "python": platform.python_version(),
-        "kernel": platform.release(),
-        "packages": {name: version for name in PACKAGES if (version := fingerprint.package_version(name))},
-    }
-    seed = secrets.randbits(31)
-    return journal.open_session(started, planned.host.fingerprint, asdict(planned.host), environment, seed)
+    name = part.baseline.at
+    environment = {**crew.environment(name), "at": name}
+    return journal.open_session(started, part.host.fingerprint, asdict(part.host), environment, secrets.randbits(31))
 
 
-def _note_failures(
-    journal: Journal, session: int, planned: Plan, todo: list[Cell], failures: Mapping[str, Failure]
-) -> None:
-    for cell in todo:
+def _note_failures(journal: Journal, task: _Task, failures: Mapping[str, Failure]) -> None:
+    for cell in task.todo:
         steps = cell.realisation.steps if cell.realisation else ()
         failure = next((failures[step.key] for step in steps if step.key in failures), None)
         if failure:
             row = CellRow(cell.key, failure.status, failure.reason, None)
-            journal.note_cell(session, planned.host.fingerprint, cell.stack.as_dict(), row)
+            journal.note_cell(task.session, task.plan.host.fingerprint, cell.stack.as_dict(), row)

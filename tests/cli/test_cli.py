@@ -512,7 +512,7 @@ def test_completion_offers_the_commands():
 def instant(monkeypatch):
     """Running a study only tells of progress, and finds three cells."""
 
-    def run_study(study, out, jobs, listen, retry):
+    def run_study(study, out, jobs, listen, retry, scheduler):
         for done in range(3):
             listen(Progress("build", 0, 2, f"compression int8: {done}/3 images"))
         listen(Progress("measure", 1, 2, "loading baseline", 40.0))

@@ -1,10 +1,14 @@
 """Hardware: where an executable runs, with how many threads, and by which clock it is timed."""
 
+import sys
 from dataclasses import dataclass
 from typing import ClassVar, Protocol
 
 from dlas.host import NATIVE, Host, Place, Target
 from dlas.option import Option
+
+WORKER = (sys.executable, "-m", "dlas.measure.worker")
+AT = "name of the worker that measures; empty: the host that runs the study"
 
 
 @dataclass(frozen=True)
@@ -22,6 +26,10 @@ class Hardware(Option, Protocol):
     """A place to run; `device` is what code generators name it by."""
 
     device: ClassVar[str]
+
+    @property
+    def at(self) -> str:
+        """Name of the host that measures; empty for the one that runs the study."""
 
     @property
     def batch(self) -> int:

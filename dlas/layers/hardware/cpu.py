@@ -1,12 +1,11 @@
 """The processor of this machine."""
 
 import os
-import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
 from dlas.host import ISAS, NATIVE, Host, Place, Target
-from dlas.layers.hardware import Command
+from dlas.layers.hardware import AT, WORKER, Command
 from dlas.option import parameter
 
 if TYPE_CHECKING:
@@ -24,6 +23,7 @@ class Cpu:
     threads: int = parameter("threads of the runtime", 1, low=1)
     isa: str = parameter("the widest instruction set that may be used", NATIVE, choices=(NATIVE, *ISAS))
     batch: int = parameter("images of one inference", 1, low=1)
+    at: str = parameter(AT, "")
 
     def needs(self, stack: "Stack", host: Host) -> str | None:
         """More threads than cores only wait for each other; a ceiling above the processor is none."""
@@ -42,4 +42,4 @@ class Cpu:
         cpus = tuple(sorted(os.sched_getaffinity(0)))[-self.threads :]
         clock = "cpu" if self.threads == 1 else "wall"
         place = Place(self.device, 0, self.threads)
-        return Command((sys.executable, "-m", "dlas.measure.worker"), place, cpus, clock, self.isa)
+        return Command(WORKER, place, cpus, clock, self.isa)

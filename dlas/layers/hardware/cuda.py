@@ -1,12 +1,11 @@
 """An NVIDIA graphics processor of this machine, by CUDA."""
 
 import os
-import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
 from dlas.host import NATIVE, Host, Place, Target
-from dlas.layers.hardware import Command
+from dlas.layers.hardware import AT, WORKER, Command
 from dlas.option import parameter
 
 if TYPE_CHECKING:
@@ -23,6 +22,7 @@ class Cuda:
 
     index: int = parameter("number of the device", 0, positional=True, low=0)
     batch: int = parameter("images of one inference", 1, low=1)
+    at: str = parameter(AT, "")
 
     def needs(self, stack: "Stack", host: Host) -> str | None:
         """The device must be there."""
@@ -38,4 +38,4 @@ class Cuda:
         """A child with one thread, pinned, that waits for the device."""
         place = Place(self.device, self.index, 1)
         cpus = tuple(sorted(os.sched_getaffinity(0)))[-1:]
-        return Command((sys.executable, "-m", "dlas.measure.worker"), place, cpus, "wall")
+        return Command(WORKER, place, cpus, "wall")
