@@ -1,14 +1,12 @@
 """`cube.dlas`: what can be done with a cube, as methods on it."""
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import xarray as xr
 
-from dlas import cube, plot, table
+from dlas import cube, table
 from dlas.analysis.speedup import speedup
-
-if TYPE_CHECKING:
-    import altair
+from dlas.plot import Plots
 
 
 @xr.register_dataset_accessor("dlas")  # type: ignore[no-untyped-call]
@@ -36,14 +34,3 @@ class Accessor:
     def speedup(self, over: str | None = None) -> xr.Dataset:
         """Speed-up with its interval, over the baseline or over another option of one layer."""
         return speedup(self._cube, over)
-
-
-class Plots:
-    """Pictures of a cube."""
-
-    def __init__(self, dataset: xr.Dataset) -> None:
-        self._cube = dataset
-
-    def bars(self, variable: str = "latency", by: str | None = None) -> "altair.Chart":
-        """Bars with intervals, one for each measured cell."""
-        return plot.bars(self._cube, variable, by)

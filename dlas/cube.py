@@ -226,6 +226,12 @@ def _as_written(name: str, value: Any) -> Any:
         return value
 
 
+def label(cell: Mapping[str, Any], baseline: Mapping[str, str]) -> str:
+    """A cell's name as `Stack.difference` gives it, from texts alone: a cube opens without what made it."""
+    changed = [layer for layer in LAYERS if cell[layer] != baseline[layer]]
+    return " ".join(f"{layer}={cell[layer]}" for layer in changed) or "baseline"
+
+
 def frame(cube: xr.Dataset) -> Any:
     """The tidy table of the existing cells (a pandas DataFrame): six columns of options, then the variables."""
     table = cube.to_dataframe().reset_index()

@@ -1,5 +1,6 @@
 """The table of a cube as people read it: numbers with intervals and units, never more digits than these allow."""
 
+import json
 import math
 import re
 from collections.abc import Callable, Mapping
@@ -8,9 +9,7 @@ from typing import Any
 
 import xarray as xr
 
-from dlas.cube import baseline_of, frame
-from dlas.option import LAYERS
-from dlas.stack import Stack
+from dlas.cube import frame, label
 
 HEADINGS = ("option", "accuracy %", "latency", "speed-up", "verdict", "size", "status", "remark")
 _TIMES = ((1.0, "s"), (1e-3, "ms"), (1e-6, "µs"), (1e-9, "ns"))
@@ -28,18 +27,17 @@ SORTS: Mapping[str, Callable[[Row], float]] = {
 
 def rows(cube: xr.Dataset, sort: str | None = None) -> list[dict[str, str]]:
     """One row of texts a cell, the baseline first unless sorted by one of `SORTS`."""
-    baseline = baseline_of(cube)
+    baseline = json.loads(cube.attrs["baseline"])
     cells = frame(cube).to_dict("records")
     if sort:
         cells.sort(key=SORTS[sort])
     return [_row(cell, baseline) for cell in cells]
 
 
-def _row(cell: Row, baseline: Stack) -> dict[str, str]:
-    label = Stack(**{layer: cell[layer] for layer in LAYERS}).difference(baseline)
+def _row(cell: Row, baseline: Mapping[str, str]) -> dict[str, str]:
     size = cell["size"]
     texts = (
-        label,
+        label(cell, baseline),
         with_interval(100 * cell["accuracy"], 100 * cell["accuracy_low"], 100 * cell["accuracy_high"]),
         quantity(cell["latency"], cell["latency_low"], cell["latency_high"], units=_TIMES),
         _speed_up(cell),
@@ -89,21 +87,21 @@ def quantity(value: float, low: float, high: float, *, units: tuple[tuple[float,
 
 def warnings(cube: xr.Dataset) -> list[str]:
     """The warnings of a cube's cells: one of each kind, the worst, with how many cells it is about."""
-    baseline = baseline_of(cube)
+    baseline = json.loads(cube.attrs["baseline"])
     kinds: dict[str, list[tuple[float, str, str]]] = {}
     cells = [cell for cell in frame(cube).to_dict("records") if cell["latency"] > 0]
     for cell in cells:
-        label = Stack(**{layer: cell[layer] for layer in LAYERS}).difference(baseline)
         for sentence in cell["warning"].splitlines():
             numbers = [float(number) for number in _NUMBER.findall(sentence)]
-            kinds.setdefault(_NUMBER.sub("", sentence), []).append((max(numbers, default=0.0), label, sentence))
+            worst = (max(numbers, default=0.0), label(cell, baseline), sentence)
+            kinds.setdefault(_NUMBER.sub("", sentence), []).append(worst)
     return [_warning(found, len(cells)) for found in kinds.values()]
 
 
 def _warning(found: list[tuple[float, str, str]], cells: int) -> str:
-    _, label, sentence = max(found)
+    _, name, sentence = max(found)
     others = f" (worst of {len(found)} of {cells} cells)" if len(found) > 1 else ""
-    return f"{label}{others}: {sentence}"
+    return f"{name}{others}: {sentence}"
 
 
 def markdown(cube: xr.Dataset, sort: str | None = None) -> str:

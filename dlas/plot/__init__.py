@@ -1,0 +1,45 @@
+"""Pictures of a cube (Altair): `cube.dlas.plot.*`; each chart can be saved as HTML, JSON, SVG, PDF or PNG."""
+
+from typing import TYPE_CHECKING
+
+import xarray as xr
+
+from dlas.plot import bars, expected, heatmap, interaction, level, noise, pareto
+
+if TYPE_CHECKING:
+    import altair
+
+
+class Plots:
+    """Pictures of a cube; a layer that is not named is the one that varies most."""
+
+    def __init__(self, dataset: xr.Dataset) -> None:
+        self._cube = dataset
+
+    def bars(self, variable: str = "latency", by: str | None = None) -> "altair.LayerChart":
+        """Bars with intervals, one for each measured cell, coloured by a layer."""
+        return bars.bars(self._cube, variable, by)
+
+    def pareto(self, by: str | None = None) -> "altair.LayerChart":
+        """Accuracy against latency, with the front."""
+        return pareto.pareto(self._cube, by)
+
+    def heatmap(self, a: str | None = None, b: str | None = None, variable: str = "speedup") -> "altair.LayerChart":
+        """Two layers against each other; `variable` is `speedup` or `accuracy_change`."""
+        return heatmap.heatmap(self._cube, a, b, variable)
+
+    def interaction(self, a: str | None = None, b: str | None = None) -> "altair.LayerChart":
+        """The effect of layer `a` for each option of layer `b`."""
+        return interaction.interaction(self._cube, a, b)
+
+    def level(self, by: str | None = None) -> "altair.LayerChart":
+        """Speed-up against the level of a technique, as the share of pruned weights."""
+        return level.level(self._cube, by)
+
+    def expected(self, by: str | None = None) -> "altair.LayerChart":
+        """Measured speed-up against what multiply-adds promise."""
+        return expected.expected(self._cube, by)
+
+    def noise(self, by: str | None = None) -> "altair.LayerChart":
+        """How well each cell is known, against its latency."""
+        return noise.noise(self._cube, by)
