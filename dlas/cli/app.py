@@ -125,6 +125,17 @@ def show(
 
 
 @app.command()
+def report(
+    cube: CubeFile,
+    out: Annotated[Path | None, typer.Option("--out", "-o", help="The page; by default beside the cube.")] = None,
+) -> None:
+    """Write a cube as one HTML page with summary, charts and table."""
+    from dlas.cli import report as reporting
+
+    reporting.write(cube, out)
+
+
+@app.command()
 def doctor(
     format_: Annotated[str, typer.Option("--format", help="text or json.")] = "text",
     quick: Annotated[bool, typer.Option("--quick", help="Measure for a few seconds only, less precisely.")] = False,

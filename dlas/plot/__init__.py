@@ -11,14 +11,14 @@ if TYPE_CHECKING:
 
 
 class Plots:
-    """Pictures of a cube; a layer that is not named is the one that varies most."""
+    """Pictures of a cube; a layer that is not named is one that varies."""
 
     def __init__(self, dataset: xr.Dataset) -> None:
         self._cube = dataset
 
-    def bars(self, variable: str = "latency", by: str | None = None) -> "altair.LayerChart":
-        """Bars with intervals, one for each measured cell, coloured by a layer."""
-        return bars.bars(self._cube, variable, by)
+    def bars(self, variable: str = "latency", by: str | None = None, most: int = 40) -> "altair.LayerChart":
+        """Bars with intervals, one for each measured cell (of many the `most` best), coloured by a layer."""
+        return bars.bars(self._cube, variable, by, most)
 
     def pareto(self, by: str | None = None) -> "altair.LayerChart":
         """Accuracy against latency, with the front."""

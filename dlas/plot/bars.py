@@ -6,13 +6,13 @@ import xarray as xr
 
 from dlas.errors import CubeError
 from dlas.plot.cells import cells, time_unit
-from dlas.plot.encodings import checked, colour, tooltip
+from dlas.plot.encodings import colour, coloured, tooltip
 from dlas.plot.theme import WIDTH, finished
 
 if TYPE_CHECKING:
     import altair
 
-MOST = 40  # bars that a person can still read in one chart
+_LINE = 12  # pixels
 
 # Variable of the cube → column of the cells, title, whether a longer bar is better.
 _PANELS = {
@@ -25,8 +25,8 @@ _PANELS = {
 }
 
 
-def bars(cube: xr.Dataset, variable: str = "latency", by: str | None = None) -> "altair.LayerChart":
-    """Bars with 95 % intervals (sizes have none), coloured by the layer `by`; of many cells the best 40."""
+def bars(cube: xr.Dataset, variable: str = "latency", by: str | None = None, most: int = 40) -> "altair.LayerChart":
+    """Bars with 95 % intervals (sizes have none), coloured by the layer `by`; of many cells the `most` best."""
     import altair
 
     if variable not in _PANELS:
@@ -35,14 +35,19 @@ def bars(cube: xr.Dataset, variable: str = "latency", by: str | None = None) -> 
     title = title.format(time=time_unit(cube)[1])
     data = cells(cube)
     order = altair.EncodingSortField("order", op="min")
+    # A line for each layer of the name, so that long names leave room for the bars.
+    axis = altair.Axis(labelExpr="split(datum.label, ' ')", labelLineHeight=_LINE)
+    height = {"step": _LINE * (2 + int(data["cell"].str.count(" ").max()))}
     best: Literal["ascending", "descending"] = "descending" if more else "ascending"
     base = (
         altair.Chart(data)
         .transform_filter(f"isValid(datum.{column})")
         .transform_window(place="row_number()", sort=[altair.SortField(column, order=best)])
-        .transform_filter(f"datum.place <= {MOST}")
+        .transform_filter(f"datum.place <= {most}")
         .encode(
-            y=altair.Y("cell:N", sort=order, title=None), color=colour(cube, checked(cube, by)), tooltip=_shown(column)
+            y=altair.Y("cell:N", sort=order, title=None, axis=axis),
+            color=colour(cube, coloured(cube, by)).legend(None),
+            tooltip=_shown(column),
         )
     )
     body = base.mark_bar(height={"band": 0.6}, fillOpacity=0.35).encode(x=altair.X(f"{column}:Q", title=title))
@@ -50,8 +55,8 @@ def bars(cube: xr.Dataset, variable: str = "latency", by: str | None = None) -> 
     whiskers = [] if column.endswith("size") else [_whisker(base, column)]
     shown = f"{cube.attrs['title']}: {title}"
     count = int(data[column].notna().sum())
-    some = f"the best {MOST} of {count} cells" if count > MOST else f"{count} cells"
-    return finished([body, *whiskers, value], shown, f"Bars: {title} of {some}.", width=WIDTH)
+    some = f"the best {most} of {count} cells" if count > most else f"{count} cells"
+    return finished([body, *whiskers, value], shown, f"Bars: {title} of {some}.", width=WIDTH, height=height)
 
 
 def _whisker(base: "altair.Chart", column: str) -> "altair.Chart":

@@ -7,7 +7,7 @@ import xarray as xr
 from dlas.errors import CubeError
 from dlas.option import LAYERS
 from dlas.plot.cells import varied
-from dlas.plot.theme import RULE
+from dlas.plot.theme import PALETTE, RULE
 
 if TYPE_CHECKING:
     import altair
@@ -16,11 +16,22 @@ _LOGARITHMIC = 5  # largest over smallest from which a logarithmic axis shows mo
 
 
 def checked(cube: xr.Dataset, layer: str | None, other_than: str = "") -> str:
-    """The layer asked for, or the one that varies most; raises CubeError for what is no layer."""
+    """The layer asked for, else the one that varies most; raises CubeError for what is no layer."""
+    return layer_of(layer, next(name for name in (*varied(cube), *LAYERS) if name != other_than))
+
+
+def coloured(cube: xr.Dataset, layer: str | None, other_than: str = "") -> str:
+    """The layer asked for, else the one with most options that colours tell apart; raises CubeError for no layer."""
+    layers = [name for name in varied(cube) if name != other_than]
+    few = [name for name in layers if cube.sizes[name] <= len(PALETTE)] or layers[-1:]
+    return layer_of(layer, (few or [name for name in LAYERS if name != other_than])[0])
+
+
+def layer_of(layer: str | None, default: str) -> str:
+    """A layer, or the default where none was asked for; raises CubeError for what is no layer."""
     if layer is not None and layer not in LAYERS:
         raise CubeError(f"{layer!r} is no layer; choose one of {', '.join(LAYERS)}")
-    found = [name for name in varied(cube) if name != other_than]
-    return layer or next(iter(found), next(name for name in LAYERS if name != other_than))
+    return layer or default
 
 
 def options(cube: xr.Dataset, layer: str) -> list[str]:
@@ -40,6 +51,11 @@ def shape(cube: xr.Dataset, layer: str) -> "altair.Shape":
     import altair
 
     return altair.Shape(f"{layer}:N", scale=altair.Scale(domain=options(cube, layer)), title=layer)
+
+
+def faint(data: Any) -> float:
+    """Opacity of the intervals of a scatter plot: the more cells, the fainter."""
+    return max(0.1, min(0.5, 30 / len(data)))
 
 
 def tooltip(*quantities: tuple[str, str]) -> list["altair.Tooltip"]:
@@ -67,5 +83,7 @@ def rule(at: float, axis: str = "y") -> "altair.Chart":
     import altair
 
     place = {axis: altair.datum(at)}
-    line: altair.Chart = altair.Chart(altair.InlineData([{}])).mark_rule(strokeDash=[4, 4], color=RULE).encode(**place)
+    line: altair.Chart = (
+        altair.Chart(altair.InlineData([{"once": 1}])).mark_rule(strokeDash=[4, 4], color=RULE).encode(**place)
+    )
     return line

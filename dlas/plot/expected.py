@@ -6,7 +6,7 @@ import xarray as xr
 
 from dlas.errors import CubeError
 from dlas.plot.cells import cells, varied
-from dlas.plot.encodings import checked, colour, shape, tooltip
+from dlas.plot.encodings import colour, coloured, faint, shape, tooltip
 from dlas.plot.theme import RULE, WIDTH, finished
 
 if TYPE_CHECKING:
@@ -20,9 +20,9 @@ def expected(cube: xr.Dataset, by: str | None = None) -> "altair.LayerChart":
     data = cells(cube)
     if data["macs_ratio"].nunique() < 2:
         raise CubeError("all cells have as many multiply-adds as the baseline; vary a model or channel-prune")
-    layer = checked(cube, by, other_than="compression")
+    layer = coloured(cube, by, other_than="compression")
     logarithmic = altair.Scale(type="log", nice=False, padding=12)
-    x = altair.X("macs_ratio:Q", title="expected speed-up (multiply-adds, baseline's over the cell's)")
+    x = altair.X("macs_ratio:Q", title="expected speed-up (ratio of multiply-adds)")
     y = altair.Y("speedup:Q", title="measured speed-up over the baseline", scale=logarithmic)
     base = (
         altair.Chart(data)
@@ -30,7 +30,7 @@ def expected(cube: xr.Dataset, by: str | None = None) -> "altair.LayerChart":
         .encode(x=x.scale(logarithmic), color=colour(cube, layer), tooltip=_tooltip())
     )
     second = next((name for name in varied(cube) if name != layer), layer)
-    whiskers = base.mark_rule(size=2, opacity=0.6).encode(y=altair.Y("speedup_low:Q"), y2="speedup_high:Q")
+    whiskers = base.mark_rule(size=2, opacity=faint(data)).encode(y=altair.Y("speedup_low:Q"), y2="speedup_high:Q")
     points = base.mark_point(filled=True, size=60).encode(y=y, shape=shape(cube, second))
     words = "Scatter plot: measured speed-up against what multiply-adds promise; on the diagonal the promise is kept."
     layers = [_diagonal(data["macs_ratio"]), whiskers, points]

@@ -9,12 +9,13 @@ import xarray as xr
 from dlas.errors import CubeError
 from dlas.option import LAYERS
 from dlas.plot.cells import cells
-from dlas.plot.encodings import checked, options, tooltip
+from dlas.plot.encodings import checked, coloured, options, tooltip
 from dlas.plot.theme import DIVERGING, WIDTH, finished
 
 if TYPE_CHECKING:
     import altair
 
+_READABLE = 8  # columns in which numbers still have room
 # Variable → column, title, how far its colour is from no change, how its number is written.
 _PANELS = {
     "speedup": ("speedup", "speed-up over the baseline", "log(datum.speedup)", ".3~g"),
@@ -32,7 +33,7 @@ def heatmap(
         raise CubeError(f"a heat map of {variable!r} is not offered; choose one of {', '.join(_PANELS)}")
     column, title, distance, form = _PANELS[variable]
     down = checked(cube, a)
-    across = checked(cube, b, other_than=down)
+    across = coloured(cube, b, other_than=down)
     low, high = f"datum.{column}_low", f"datum.{column}_high"
     text = f"{low} === {high} ? '' : format({low}, '{form}') + ' to ' + format({high}, '{form}')"
     data = cells(cube)
@@ -58,7 +59,8 @@ def heatmap(
     colours = altair.Scale(scheme=DIVERGING, domain=[-furthest, 0, furthest])
     fill = altair.Color("distance:Q", scale=colours, legend=None)
     words = f"Heat map: {title} for each {down} (rows) and {across} (columns), other layers as in the baseline."
-    layers = [base.mark_rect().encode(color=fill), numbers, intervals]
+    texts = [numbers, intervals] if cube.sizes[across] <= _READABLE else []
+    layers = [base.mark_rect().encode(color=fill), *texts]
     return finished(layers, f"{cube.attrs['title']}: {title}", words, width=WIDTH, height={"step": 36})
 
 

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 import xarray as xr
 
 from dlas.plot.cells import cells
-from dlas.plot.encodings import checked, colour, options, rule, shape, tooltip
+from dlas.plot.encodings import checked, colour, coloured, options, rule, shape, tooltip
 from dlas.plot.heatmap import beside
 from dlas.plot.theme import WIDTH, finished
 
@@ -22,7 +22,7 @@ def interaction(cube: xr.Dataset, a: str | None = None, b: str | None = None) ->
     import altair
 
     along = checked(cube, a)
-    line = checked(cube, b, other_than=along)
+    line = coloured(cube, b, other_than=along)
     title = "latency over the baseline's"
     y = altair.Y("ratio:Q", title=title, scale=altair.Scale(type="log", nice=False, padding=12))
     base = (

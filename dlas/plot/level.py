@@ -6,7 +6,7 @@ import xarray as xr
 
 from dlas.errors import CubeError
 from dlas.plot.cells import cells, varied
-from dlas.plot.encodings import checked, colour, rule, scale, shape, tooltip
+from dlas.plot.encodings import colour, coloured, rule, scale, shape, tooltip
 from dlas.plot.theme import WIDTH, finished
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ def level(cube: xr.Dataset, by: str | None = None) -> "altair.LayerChart":
     data = cells(cube)
     if data["level"].nunique() < 2:
         raise CubeError("a chart by level needs a technique at two levels; vary for example weight-prune@0.5:0.9:0.2")
-    layer = checked(cube, by, other_than="compression")
+    layer = coloured(cube, by, other_than="compression")
     x = altair.X("level:Q", title="level of the technique (%)", scale=altair.Scale(padding=12))
     y = altair.Y("speedup:Q", title="speed-up over the baseline", scale=scale(data["speedup"]))
     others = [name for name in varied(cube) if name != "compression"]

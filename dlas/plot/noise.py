@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import xarray as xr
 
 from dlas.plot.cells import cells, time_unit
-from dlas.plot.encodings import checked, colour, rule, scale, shape, tooltip
+from dlas.plot.encodings import colour, coloured, faint, rule, scale, shape, tooltip
 from dlas.plot.theme import WIDTH, finished
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ def noise(cube: xr.Dataset, by: str | None = None) -> "altair.LayerChart":
 
     data = cells(cube)
     unit = time_unit(cube)[1]
-    layer = checked(cube, by)
+    layer = coloured(cube, by)
     margin = 100 * float(json.loads(cube.attrs["spec"])["measure"]["margin"])
     base = (
         altair.Chart(data)
@@ -29,7 +29,7 @@ def noise(cube: xr.Dataset, by: str | None = None) -> "altair.LayerChart":
     x = altair.X("latency:Q", title=f"latency ({unit})", scale=scale(data["latency"]))
     y = altair.Y("half:Q", title="half-interval of the ratio (%)", scale=altair.Scale(zero=True))
     points = base.mark_point(filled=True, size=50).encode(x=x, y=y, shape=shape(cube, layer))
-    spans = base.mark_rule(opacity=0.5).encode(x=altair.X("latency_low:Q"), x2="latency_high:Q", y=y)
+    spans = base.mark_rule(opacity=faint(data)).encode(x=altair.X("latency_low:Q"), x2="latency_high:Q", y=y)
     words = f"Scatter plot: how far each cell's latency ratio is known, against latency; {margin:g} % was asked for."
     layers = [rule(margin), spans, points]
     return finished(layers, f"{cube.attrs['title']}: noise floor", words, width=WIDTH, height=240)

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 import xarray as xr
 
 from dlas.plot.cells import cells, time_unit, varied
-from dlas.plot.encodings import checked, colour, scale, shape, tooltip
+from dlas.plot.encodings import colour, coloured, faint, scale, shape, tooltip
 from dlas.plot.theme import RULE, WIDTH, finished
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ def pareto(cube: xr.Dataset, by: str | None = None) -> "altair.LayerChart":
 
     data = cells(cube)
     unit = time_unit(cube)[1]
-    layer = checked(cube, by)
+    layer = coloured(cube, by)
     x = altair.X("latency:Q", title=f"latency ({unit})", scale=scale(data["latency"]))
     y = altair.Y("accuracy:Q", title="accuracy (%)", scale=altair.Scale(zero=False, padding=12))
     base = (
@@ -26,7 +26,7 @@ def pareto(cube: xr.Dataset, by: str | None = None) -> "altair.LayerChart":
         .transform_filter("isValid(datum.latency) && isValid(datum.accuracy)")
         .encode(tooltip=tooltip(("latency", f"latency ({unit})"), ("accuracy", "accuracy (%)")))
     )
-    crosses = base.mark_rule(opacity=0.5).encode(color=colour(cube, layer), x=x, y=y)
+    crosses = base.mark_rule(opacity=faint(data)).encode(color=colour(cube, layer), x=x, y=y)
     points = base.mark_point(filled=True, size=60, opacity=0.9).encode(x=x, y=y, color=colour(cube, layer))
     second = next((name for name in varied(cube) if name != layer), layer)
     layers = [
@@ -43,13 +43,12 @@ def _front(base: "altair.Chart", x: Any, y: Any) -> "altair.Chart":
     """Cells more accurate than every quicker one, found among those that are shown."""
     import altair
 
-    quicker: list[altair.SortField | dict[str, str]] = [
-        altair.SortField("latency"),
-        altair.SortField("accuracy", order="descending"),
-    ]
+    slower = [altair.SortField("latency"), altair.SortField("accuracy", order="descending")]
+    order: list[altair.SortField | dict[str, str]] = [*slower]
     line: altair.Chart = (
-        base.transform_window(sort=quicker, frame=[None, -1], beaten="max(accuracy)")
-        .transform_filter("!isValid(datum.beaten) || datum.accuracy > datum.beaten")
+        base.transform_window(sort=order, frame=[None, 0], best="max(accuracy)")
+        .transform_window(sort=order, before="lag(best)")
+        .transform_filter("datum.before === null || datum.best > datum.before")
         .mark_line(interpolate="step-after", color=RULE, strokeDash=[2, 2])
         .encode(x=x, y=y, order="latency:Q")
     )
