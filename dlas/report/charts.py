@@ -132,7 +132,7 @@ def page_config() -> dict[str, Any]:
     themed = json.loads(json.dumps(config()).replace(INK, "currentColor"))
     below = {"bottom": {"anchor": "start", "direction": "vertical", "bounds": "full"}}  # Vega's own, not Vega-Lite's
     themed["legend"]["layout"] = below
-    return {**themed, "background": "transparent", "aria": False}
+    return {**themed, "background": "transparent"}
 
 
 def has_charts(cube: xr.Dataset) -> bool:

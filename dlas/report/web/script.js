@@ -74,6 +74,7 @@ async function draw(element, spec) {
     logLevel: 1, // errors only: a selection without cells is none
   };
   const { view } = await window.vegaEmbed(element, sized, options);
+  element.querySelector("svg").setAttribute("aria-hidden", "true"); // the element's own label speaks for it
   views.set(element, { vega: view, names });
 }
 
