@@ -19,7 +19,7 @@ def decimals_for(half: float) -> int:
     """Decimals for a half-interval: two of its digits if the first is 1 or 2, else one."""
     if not half > 0 or not math.isfinite(half):
         return 2
-    exact = Decimal(repr(half))
+    exact = Decimal(repr(float(half)))
     digits = 2 if exact.as_tuple().digits[0] < 3 else 1
     return min(9, max(0, digits - 1 - exact.adjusted()))
 

@@ -4,17 +4,15 @@ import json
 import math
 import re
 from collections.abc import Callable, Mapping
-from decimal import Decimal
 from typing import Any
 
 import xarray as xr
 
 from dlas.cube import frame, label
+from dlas.rounding import BYTES, TIMES, quantity, with_interval
 
 HEADINGS = ("option", "accuracy %", "latency", "speed-up", "verdict", "size", "status", "remark")
-_TIMES = ((1.0, "s"), (1e-3, "ms"), (1e-6, "µs"), (1e-9, "ns"))
 _NUMBER = re.compile(r"\d+(?:\.\d+)?")
-_BYTES = ((1e9, "GB"), (1e6, "MB"), (1e3, "kB"), (1.0, "B"))
 
 Row = Mapping[str, Any]
 SORTS: Mapping[str, Callable[[Row], float]] = {
@@ -39,10 +37,10 @@ def _row(cell: Row, baseline: Mapping[str, str]) -> dict[str, str]:
     texts = (
         label(cell, baseline),
         with_interval(100 * cell["accuracy"], 100 * cell["accuracy_low"], 100 * cell["accuracy_high"]),
-        quantity(cell["latency"], cell["latency_low"], cell["latency_high"], units=_TIMES),
+        quantity(cell["latency"], cell["latency_low"], cell["latency_high"], units=TIMES),
         _speed_up(cell),
         cell["verdict"],
-        quantity(size, size, size, units=_BYTES),
+        quantity(size, size, size, units=BYTES),
         cell["status"],
         cell["remark"] or cell["reason"],
     )
@@ -56,33 +54,6 @@ def _speed_up(cell: Row) -> str:
     if low == high:  # the baseline itself
         return "1"
     return with_interval(1 / cell["relative_latency"], 1 / high, 1 / low) + "×"
-
-
-def with_interval(value: float, low: float, high: float) -> str:
-    """`98.9 [97.7, 99.5]`, with the decimals that the interval allows; empty for NaN."""
-    if math.isnan(value):
-        return ""
-    decimals = decimals_for((high - low) / 2)
-    return f"{value:.{decimals}f} [{low:.{decimals}f}, {high:.{decimals}f}]"
-
-
-def decimals_for(half: float) -> int:
-    """Decimals for a half-interval: two of its digits if the first is 1 or 2, else one."""
-    if not half > 0 or not math.isfinite(half):
-        return 2
-    exact = Decimal(repr(half))
-    digits = 2 if exact.as_tuple().digits[0] < 3 else 1
-    return min(9, max(0, digits - 1 - exact.adjusted()))
-
-
-def quantity(value: float, low: float, high: float, *, units: tuple[tuple[float, str], ...]) -> str:
-    """A quantity with its interval in the unit that suits its size; empty for NaN."""
-    if math.isnan(value):
-        return ""
-    scale, unit = next(((s, u) for s, u in units if float(f"{abs(value):.3g}") >= s), units[-1])
-    if low == high:
-        return f"{value / scale:.3g} {unit}"
-    return f"{with_interval(value / scale, low / scale, high / scale)} {unit}"
 
 
 def warnings(cube: xr.Dataset) -> list[str]:
