@@ -12,8 +12,11 @@ if TYPE_CHECKING:
     import altair
 
 
-def pareto(cube: xr.Dataset, by: str | None = None) -> "altair.LayerChart":
-    """Every cell with both its intervals; the stepped line joins the cells on the estimated front."""
+def pareto(cube: xr.Dataset, found: Any, by: str | None = None) -> "altair.LayerChart":
+    """Every cell with both its intervals; the larger, the more probably on the front.
+
+    `found` is the result of `dlas.analysis.pareto.pareto`. The stepped line joins the cells on the estimated front.
+    """
     import altair
 
     data = cells(cube)
@@ -24,19 +27,38 @@ def pareto(cube: xr.Dataset, by: str | None = None) -> "altair.LayerChart":
     base = (
         altair.Chart(data)
         .transform_filter("isValid(datum.latency) && isValid(datum.accuracy)")
-        .encode(tooltip=tooltip(("latency", f"latency ({unit})"), ("accuracy", "accuracy (%)")))
+        .transform_lookup(lookup="cell", from_=_probabilities(found), default="0")
+        .encode(tooltip=[*tooltip(("latency", f"latency ({unit})"), ("accuracy", "accuracy (%)")), _probability()])
     )
     crosses = base.mark_rule(opacity=faint(data)).encode(color=colour(cube, layer), x=x, y=y)
-    points = base.mark_point(filled=True, size=60, opacity=0.9).encode(x=x, y=y, color=colour(cube, layer))
+    points = base.mark_point(filled=True, opacity=0.9).encode(x=x, y=y, color=colour(cube, layer))
     second = next((name for name in varied(cube) if name != layer), layer)
     layers = [
         _front(base, x, y),
         crosses.encode(x=altair.X("latency_low:Q"), x2="latency_high:Q"),
         crosses.encode(y=altair.Y("accuracy_low:Q"), y2="accuracy_high:Q"),
-        points.encode(shape=shape(cube, second)),
+        points.encode(shape=shape(cube, second), size=_size()),
     ]
     words = f"Scatter plot: accuracy against latency of {len(data)} cells; up and to the left is better."
     return finished(layers, f"{cube.attrs['title']}: accuracy against latency", words, width=WIDTH, height=300)
+
+
+def _probabilities(found: Any) -> "altair.LookupData":
+    import altair
+
+    return altair.LookupData(found[["cell", "probability"]], key="cell", fields=["probability"])
+
+
+def _probability() -> "altair.Tooltip":
+    import altair
+
+    return altair.Tooltip("probability:Q", title="probability of being on the front", format=".2f")
+
+
+def _size() -> "altair.Size":
+    import altair
+
+    return altair.Size("probability:Q", scale=altair.Scale(domain=[0, 1], range=[30, 220]), legend=None)
 
 
 def _front(base: "altair.Chart", x: Any, y: Any) -> "altair.Chart":

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import permutations
 from typing import Any
 
 import xarray as xr
@@ -35,11 +36,22 @@ class _Offer:
     draw: Callable[[Plots], Any]
 
 
+def _clearest(plots: Plots) -> Any:
+    """The change of rank of the first pair of layers that has one."""
+    for layer, across in permutations(varied(plots.cube), 2):
+        try:
+            return plots.flips(layer, across)
+        except CubeError:
+            continue
+    raise CubeError("no change of rank stands")
+
+
 _OFFERS = (
     _Offer(
         "pareto",
         "Accuracy against latency",
-        "Up and to the left is better. The dotted line joins the cells that no quicker cell beats in accuracy.",
+        "Up and to the left is better. The dotted line joins the cells that no quicker cell beats in accuracy; the "
+        "larger a point, the more probably it is on that front.",
         0,
         lambda plots: plots.pareto(),
     ),
@@ -65,6 +77,13 @@ _OFFERS = (
         "depends on the other.",
         2,
         lambda plots: plots.interaction(),
+    ),
+    _Offer(
+        "flips",
+        "The clearest change of the best option",
+        "The two strong lines change places: which of the two options is best depends on the other layer.",
+        2,
+        _clearest,
     ),
     _Offer(
         "level",

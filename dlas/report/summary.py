@@ -3,13 +3,16 @@
 import json
 import math
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import permutations
 from typing import Any
 
 import xarray as xr
 
+from dlas.analysis import effects, flips, interactions
 from dlas.cube import frame, label
+from dlas.errors import CubeError
 from dlas.option import LAYERS
 from dlas.plot.cells import varied
 from dlas.rounding import BYTES, quantity, with_interval
@@ -33,7 +36,8 @@ def summary(cube: xr.Dataset) -> Summary:
     baseline = json.loads(cube.attrs["baseline"])
     cells["cell"] = [label(row, baseline) for row in cells[list(LAYERS)].to_dict("records")]
     records = cells.to_dict("records")
-    return Summary(_study(cube, baseline), _findings(records)[:FINDINGS], _doubts(records, cube))
+    found = [*_winners(records), *_analysed(cube), *_others(records)]
+    return Summary(_study(cube, baseline), found[:FINDINGS], _doubts(records, cube))
 
 
 def _study(cube: xr.Dataset, baseline: Mapping[str, str]) -> list[str]:
@@ -56,11 +60,47 @@ def _options(cube: xr.Dataset, layer: str) -> str:
     return f"{len(texts)} options: {shown}{', …' if len(texts) > _NAMED else ''}"
 
 
-def _findings(cells: Sequence[Mapping[str, Any]]) -> list[str]:
-    others = [cell for cell in cells if cell["cell"] != "baseline" and cell["status"] == "ok"]
+def _winners(cells: Sequence[Mapping[str, Any]]) -> list[str]:
+    timed = [cell for cell in _others_of(cells) if cell["relative_latency"] > 0]
+    return [sentence for sentence in (_fastest(timed), _kept_accuracy(timed)) if sentence]
+
+
+def _analysed(cube: xr.Dataset) -> list[str]:
+    """What matters most, the strongest interaction, and where the best option changes."""
+    layers = varied(cube)
+    found = _told(lambda: effects.sentences(effects.effects(cube, ["latency"]))[:1])
+    if len(layers) < 2:
+        return found
+    pair = _told(lambda: interactions.sentences(interactions.interactions(cube, layers[0], layers[1]))[:1])
+    return [*found, *pair, *_told(lambda: _flip(cube, layers))]
+
+
+def _told(tell: Callable[[], list[str]]) -> list[str]:
+    """What an analysis says; nothing where the cube cannot feed it."""
+    try:
+        return tell()
+    except CubeError:
+        return []
+
+
+def _flip(cube: xr.Dataset, layers: Sequence[str]) -> list[str]:
+    for layer, across in permutations(layers, 2):
+        found = flips.rank_flips(cube, layer, across)
+        if found["stands"].any():
+            return flips.sentences(found)[:1]
+    return []
+
+
+def _others(cells: Sequence[Mapping[str, Any]]) -> list[str]:
+    others = _others_of(cells)
     timed = [cell for cell in others if cell["relative_latency"] > 0]
-    found = [_fastest(timed), _kept_accuracy(timed), _verdicts(timed), _smallest(others, cells), _lost(others)]
-    return [sentence for sentence in [*found, *_remarks(timed)] if sentence]
+    found = [_lost(others), _smallest(others, cells), _verdicts(timed), *_remarks(timed)]
+    return [sentence for sentence in found if sentence]
+
+
+def _others_of(cells: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """The cells that ended well, beside the baseline."""
+    return [cell for cell in cells if cell["cell"] != "baseline" and cell["status"] == "ok"]
 
 
 def _fastest(timed: Sequence[Mapping[str, Any]]) -> str:
