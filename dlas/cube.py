@@ -22,6 +22,7 @@ from dlas.study.spec import Measure, Part, Study, located
 
 FORMAT = "dlas cube 1"
 LARGEST = 10**7  # positions; beyond, the tidy table is offered instead
+LAZY = 10**5  # positions from which numbers are read from the file when they are used
 
 # Variable → (unit, long name). Variables without a unit are texts.
 NUMBERS: Mapping[str, tuple[str, str]] = {
@@ -57,6 +58,7 @@ NUMBERS: Mapping[str, tuple[str, str]] = {
     "build_time": ("s", "compiling"),
     "processes": ("1", "fresh processes that were measured"),
 }
+_LIST = "_texts"  # ends the name of a list of texts in a file
 TEXTS = ("status", "reason", "verdict", "remark", "warning", "clock", "compute_precision", "isa_used", "stopped_by")
 
 
@@ -169,11 +171,34 @@ def save(cube: xr.Dataset, path: Path) -> None:
     partial = path.with_suffix(f".{os.getpid()}.partial")
     encoding = {name: {"zlib": True} for name in NUMBERS}
     try:
-        cube.to_netcdf(partial, engine="h5netcdf", encoding=encoding)
+        _coded(cube).to_netcdf(partial, engine="h5netcdf", encoding=encoding)
         partial.rename(path)
     except OSError as problem:
         partial.unlink(missing_ok=True)
         raise CubeError(f"cube {path} cannot be written ({problem}); choose another --out") from problem
+
+
+def _coded(cube: xr.Dataset) -> xr.Dataset:
+    """The cube as files hold it: numbers in place of texts, which are slow to read, beside a list of the texts."""
+    import pandas
+
+    lists: dict[str, Any] = {}
+    for name in TEXTS:
+        codes, texts = pandas.factorize(cube[name].values.ravel())
+        small = codes.reshape(cube[name].shape).astype(np.min_scalar_type(len(texts)))
+        lists[name] = (cube[name].dims, small, {}, {"zlib": True, "chunksizes": small.shape})
+        lists[f"{name}{_LIST}"] = (f"{name}_code", np.asarray(texts, object))
+    return cube.assign(lists)
+
+
+def _decoded(stored: xr.Dataset) -> xr.Dataset:
+    """The cube that `_coded` made a file of; files with texts in place are read as they are."""
+    texts = {
+        name: (stored[name].dims, stored[f"{name}{_LIST}"].values.astype(object)[stored[name].values])
+        for name in TEXTS
+        if f"{name}{_LIST}" in stored
+    }
+    return stored.assign(texts).drop_vars([f"{name}{_LIST}" for name in texts])
 
 
 def _stored_digest(path: Path) -> str:
@@ -189,7 +214,11 @@ def _stored_digest(path: Path) -> str:
 def open_cube(path: Path | str) -> xr.Dataset:
     """The cube in a NetCDF file; raises CubeError for what is no cube."""
     try:
-        cube = xr.load_dataset(path, engine="h5netcdf", phony_dims="sort")
+        stored = xr.open_dataset(path, engine="h5netcdf", phony_dims="sort")
+        if stored.sizes and max(array.size for array in stored.values()) < LAZY:
+            with stored:
+                stored.load()
+        cube = _decoded(stored)
     except FileNotFoundError:
         raise CubeError(f"cube {path} does not exist; `dlas perturb` and `dlas run` make one") from None
     except (OSError, ValueError, KeyError, TypeError, RuntimeError) as problem:
@@ -226,6 +255,12 @@ def _as_written(name: str, value: Any) -> Any:
         return registry.canonical(name, value) if name in LAYERS else value
     except OptionError:
         return value
+
+
+def label(cell: Mapping[str, Any], baseline: Mapping[str, str]) -> str:
+    """A cell's name as `Stack.difference` gives it, from texts alone: a cube opens without what made it."""
+    changed = [layer for layer in LAYERS if cell[layer] != baseline[layer]]
+    return " ".join(f"{layer}={cell[layer]}" for layer in changed) or "baseline"
 
 
 def frame(cube: xr.Dataset) -> Any:

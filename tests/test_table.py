@@ -8,8 +8,9 @@ from handmade import cube_of, interval, measured, stack
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dlas import table
-from dlas.table import SORTS, decimals_for, markdown, quantity, rows, warnings, with_interval
+from dlas import rounding, table
+from dlas.rounding import decimals_for, quantity, with_interval
+from dlas.table import SORTS, markdown, rows, warnings
 
 PRUNED, INT8, TORCH = stack(compression="weight-prune@0.9"), stack(compression="int8"), stack(codegen="torch")
 NAN = float("nan")
@@ -97,7 +98,7 @@ def test_rounding_moves_no_end_by_more_than_a_quarter_of_the_interval(figures):
 
 
 TIMES = ((1.0, "s"), (1e-3, "ms"), (1e-6, "µs"), (1e-9, "ns"))
-BYTES = table._BYTES
+BYTES = rounding.BYTES
 
 
 @pytest.mark.parametrize(

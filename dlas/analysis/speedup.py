@@ -3,9 +3,12 @@
 import numpy as np
 import xarray as xr
 
+from dlas.analysis import cells
+from dlas.analysis.quantities import ended_well, flat
 from dlas.cube import select
 from dlas.errors import CubeError
 from dlas.option import LAYERS
+from dlas.rounding import with_interval
 
 
 def speedup(cube: xr.Dataset, over: str | None = None) -> xr.Dataset:
@@ -28,7 +31,9 @@ def speedup(cube: xr.Dataset, over: str | None = None) -> xr.Dataset:
     found = xr.Dataset({name: xr.DataArray(np.exp(array)) for name, array in values.items()})
     for name, array in found.items():
         array.attrs = {"units": "1", "long_name": f"{str(name).replace('_', ', ')} over {over or 'the baseline'}"}
-    return found
+    return found.assign_attrs(baseline=cube.attrs["baseline"], over=over or "the baseline").assign(
+        status=cube["status"]
+    )
 
 
 def _reference(over: str) -> tuple[str, str]:
@@ -45,3 +50,18 @@ def _log(array: xr.DataArray) -> xr.DataArray:
 def _added(a: xr.DataArray, b: xr.DataArray) -> xr.DataArray:
     """Half-interval of the difference of two independent logs with these half-intervals."""
     return xr.DataArray(np.sqrt(a**2 + b**2))
+
+
+def sentences(result: xr.Dataset) -> list[str]:
+    """The fastest and the slowest cell, of those that ended well."""
+    values, well = flat(result, "speedup"), ended_well(result)
+    known = np.flatnonzero(well & np.isfinite(values))
+    if not len(known):
+        return ["No speed-up is known: no cell was measured beside its counterpart."]
+    ends = known[[values[known].argmax(), values[known].argmin()]]
+    names = cells.table(result, ends)["cell"]
+    parts = [
+        f"{word}: {name}, {with_interval(*(flat(result, f'speedup{end}')[i] for end in ('', '_low', '_high')))}×"
+        for word, name, i in zip(("fastest", "slowest"), names, ends, strict=True)
+    ]
+    return [f"Speed-up over {result.attrs['over']}, {'; '.join(parts)}."]

@@ -137,6 +137,44 @@ def show(
 
 
 @app.command()
+def report(
+    cube: CubeFile,
+    out: Annotated[Path | None, typer.Option("--out", "-o", help="The page; by default beside the cube.")] = None,
+) -> None:
+    """Write a cube as one HTML page with summary, charts and table."""
+    from dlas.cli import report as reporting
+
+    reporting.write(cube, out)
+
+
+@app.command()
+def analyse(
+    cube: CubeFile,
+    what: Annotated[
+        Texts,
+        typer.Option(
+            help="speedup, best, pareto, effects, interactions, flips, proxies or roofline. Repeat for more; "
+            "by default all but roofline.",
+            show_default=False,
+        ),
+    ] = [],  # noqa: B006
+    objective: Annotated[
+        str, typer.Option(help="What the best cell is best by, and layers are compared by.")
+    ] = "latency",
+    subject_to: Annotated[
+        Texts, typer.Option(help="A limit for the best cell: 'VARIABLE <= VALUE' or >=. Repeat for more.")
+    ] = ["accuracy_change >= -1pp"],  # noqa: B006
+    gflops: Annotated[float, typer.Option(help="The host's peak, for roofline; 0 measures it here.")] = 0,
+    bandwidth: Annotated[float, typer.Option(help="GB/s of the host's memory, for roofline; 0 measures it here.")] = 0,
+    format_: Annotated[str, typer.Option("--format", help="text, json or csv.")] = "text",
+) -> None:
+    """Say what a cube shows: what matters, what is best, where layers interact, when a proxy lies."""
+    from dlas.cli import analyse as analysing
+
+    analysing.show(cube, what, objective, subject_to, gflops, bandwidth, format_)
+
+
+@app.command()
 def doctor(
     format_: Annotated[str, typer.Option("--format", help="text or json.")] = "text",
     quick: Annotated[bool, typer.Option("--quick", help="Measure for a few seconds only, less precisely.")] = False,

@@ -1,0 +1,69 @@
+"""Which cells are spoken of: their options, names, and what varies among them."""
+
+import json
+from typing import Any
+
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+
+from dlas.cube import label
+from dlas.errors import CubeError
+from dlas.option import LAYERS
+
+Positions = NDArray[np.intp]
+
+
+def baseline(cube: xr.Dataset) -> dict[str, str]:
+    """Layer → option of the stack that the cube departs from, as texts."""
+    stack: dict[str, str] = json.loads(cube.attrs["baseline"])
+    return stack
+
+
+def codes(cube: xr.Dataset, positions: Positions) -> NDArray[np.intp]:
+    """A row for each flat position: the index of its option in every layer."""
+    return np.stack(np.unravel_index(positions, [cube.sizes[layer] for layer in LAYERS]), axis=1)
+
+
+def table(cube: xr.Dataset, positions: Positions) -> Any:
+    """A pandas DataFrame with a row for each flat position: its option in every layer, and its name as `cell`."""
+    import pandas
+
+    rows = codes(cube, positions)
+    columns = {layer: cube[layer].values[rows[:, i]].astype(object) for i, layer in enumerate(LAYERS)}
+    frame = pandas.DataFrame(columns)
+    departed = baseline(cube)
+    options = (dict(zip(LAYERS, row, strict=True)) for row in frame.itertuples(index=False, name=None))
+    frame["cell"] = [label(cell, departed) for cell in options]
+    return frame
+
+
+def position(cube: xr.Dataset, stack: dict[str, str]) -> int | None:
+    """The flat position of a stack, or None where the cube has no such place."""
+    places = []
+    for layer in LAYERS:
+        known = cube[layer].values.tolist()
+        if stack[layer] not in known:
+            return None
+        places.append(known.index(stack[layer]))
+    return int(np.ravel_multi_index(places, [cube.sizes[layer] for layer in LAYERS]))
+
+
+def varying(cube: xr.Dataset, positions: Positions) -> list[str]:
+    """The layers of which these cells have more than one option."""
+    rows = codes(cube, positions)
+    return [layer for i, layer in enumerate(LAYERS) if len(rows) and np.ptp(rows[:, i]) > 0]
+
+
+def checked(cube: xr.Dataset, layer: str) -> str:
+    """The layer itself; raises CubeError if there is none of this name, or if the cube has one option of it only."""
+    if layer not in LAYERS:
+        raise CubeError(f"{layer!r} is no layer; choose one of {', '.join(LAYERS)}")
+    if cube.sizes[layer] < 2:
+        raise CubeError(f"{layer} does not vary in this cube; choose {_choice(cube)}")
+    return layer
+
+
+def _choice(cube: xr.Dataset) -> str:
+    varied = [layer for layer in LAYERS if cube.sizes[layer] > 1]
+    return " or ".join(varied) or "a cube in which something varies"

@@ -1,0 +1,159 @@
+"""Two cubes of the same cells: what changed beyond noise, before and after, on two hosts, or of two versions.
+
+The two were measured in different sessions, so nothing is paired: log-ratios subtract and variances add. What both
+sessions' hosts did to every cell alike (another load, another clock rate) is taken out by the reference kernel where
+its figures are given; else it cannot be told apart from a slower machine, and that is said.
+"""
+
+import json
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from dlas.cube import frame, label
+from dlas.errors import CubeError
+from dlas.measure.statistics import Interval
+from dlas.measure.verdict import discoveries, p_value
+from dlas.option import LAYERS
+
+SIZE = 0.01  # an executable also holds names and dates; a smaller change of its size is none
+
+
+@dataclass(frozen=True)
+class Change:
+    """One cell in both cubes, after against before.
+
+    `latency` is the ratio, `accuracy` the difference as a share, `size` the ratio; None where a side has no figure
+    or the clocks differ. The flags say whether the change stands among all comparisons.
+    """
+
+    cell: str
+    statuses: tuple[str, str]
+    reason: str
+    latency: Interval | None
+    accuracy: Interval | None
+    size: float | None
+    latency_stands: bool = False
+    accuracy_stands: bool = False
+
+    @property
+    def resized(self) -> bool:
+        """Whether the executable's size changed by more than names and dates do."""
+        return self.size is not None and abs(math.log(self.size)) > math.log1p(SIZE)
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """All changes; the ratio that all cells share; the reference kernel's ratio that was taken out, if known."""
+
+    changes: tuple[Change, ...]
+    only_before: tuple[str, ...]
+    only_after: tuple[str, ...]
+    common: Interval | None
+    kernel: Interval | None
+    hosts: tuple[str, str]
+    same_host: bool
+
+
+def compare(before: xr.Dataset, after: xr.Dataset, kernels: tuple[Interval, Interval] | None = None) -> Comparison:
+    """What changed between two cubes; raises CubeError where they share no cell.
+
+    `kernels` are the log seconds of the reference kernel in both; they count only where both are of one host.
+    False discoveries are kept at 5 % over all latencies and accuracies (Benjamini and Hochberg, 1995).
+    """
+    same_host = before.attrs["host_fingerprint"] == after.attrs["host_fingerprint"]
+    drift = difference(kernels[1], kernels[0]) if kernels and same_host else None
+    rows, others = _rows(before), _rows(after)
+    shared = [stack for stack in rows if stack in others]
+    if not shared:
+        raise CubeError("the two cubes share no cell; compare cubes of the same study")
+    baseline = json.loads(before.attrs["baseline"])
+    found = [_change(label(rows[stack], baseline), rows[stack], others[stack], drift) for stack in shared]
+    return Comparison(
+        tuple(_judged(found)),
+        _names([row for stack, row in rows.items() if stack not in others], baseline),
+        _names([row for stack, row in others.items() if stack not in rows], baseline),
+        _common(found),
+        drift.exp() if drift else None,
+        (_host(before), _host(after)),
+        same_host,
+    )
+
+
+Row = Mapping[str, Any]
+
+
+def _rows(cube: xr.Dataset) -> dict[tuple[str, ...], Row]:
+    """The cells of a cube by their stacks."""
+    return {tuple(row[layer] for layer in LAYERS): row for row in frame(cube).to_dict("records")}
+
+
+def _names(rows: Iterable[Row], baseline: Mapping[str, str]) -> tuple[str, ...]:
+    return tuple(label(row, baseline) for row in rows)
+
+
+def _host(cube: xr.Dataset) -> str:
+    return str(json.loads(cube.attrs["host"])["cpu"])
+
+
+def _change(cell: str, before: Row, after: Row, drift: Interval | None) -> Change:
+    latency = None
+    if before["latency"] > 0 and after["latency"] > 0 and before["clock"] == after["clock"]:
+        latency = difference(_logs(after), _logs(before))
+        latency = (difference(latency, drift) if drift else latency).exp()
+    accuracy = None
+    if not (math.isnan(before["accuracy"]) or math.isnan(after["accuracy"])):
+        accuracy = difference(_of(after, "accuracy"), _of(before, "accuracy"))
+    size = after["size"] / before["size"] if before["size"] > 0 and after["size"] > 0 else None
+    statuses = (str(before["status"]), str(after["status"]))
+    return Change(cell, statuses, str(after["reason"]), latency, accuracy, size)
+
+
+def _of(row: Row, name: str) -> Interval:
+    return Interval(*(float(row[f"{name}{end}"]) for end in ("", "_low", "_high")))
+
+
+def _logs(row: Row) -> Interval:
+    found = _of(row, "latency")
+    return Interval(math.log(found.value), math.log(found.low), math.log(found.high))
+
+
+def difference(one: Interval, other: Interval) -> Interval:
+    """One less another, independent of it: each end from both intervals (Newcombe 1998, method 10, for proportions)."""
+    value = one.value - other.value
+    below = math.hypot(one.value - one.low, other.high - other.value)
+    above = math.hypot(one.high - one.value, other.value - other.low)
+    return Interval(value, value - below, value + above)
+
+
+def _judged(found: Sequence[Change]) -> Iterable[Change]:
+    """The changes with what stands among all of them."""
+    latencies = [change.latency for change in found if change.latency]
+    accuracies = [change.accuracy for change in found if change.accuracy]
+    logs = [Interval(*np.log([one.value, one.low, one.high]).tolist()) for one in latencies]
+    standing = iter(discoveries([*map(p_value, logs), *map(_towards_nought, accuracies)]))
+    timed = [bool(change.latency) and next(standing) for change in found]
+    scored = [bool(change.accuracy) and next(standing) for change in found]
+    for change, latency, accuracy in zip(found, timed, scored, strict=True):
+        yield replace(change, latency_stands=latency, accuracy_stands=accuracy)
+
+
+def _towards_nought(found: Interval) -> float:
+    """The p-value of a difference whose interval is not symmetric: by the end that lies towards nought."""
+    half = found.value - found.low if found.value > 0 else found.high - found.value
+    return p_value(Interval(found.value, found.value - half, found.value + half))
+
+
+def _common(found: Sequence[Change]) -> Interval | None:
+    """The ratio of latencies that all cells share: mean log-ratio by inverse variance; None for fewer than two."""
+    logs = [np.log([one.latency.value, one.latency.low, one.latency.high]) for one in found if one.latency]
+    if len(logs) < 2:
+        return None
+    values, halves = np.array([log[0] for log in logs]), np.array([(log[2] - log[1]) / 2 for log in logs])
+    weights = 1 / np.maximum(halves, 1e-6) ** 2
+    value, half = float(np.average(values, weights=weights)), float(weights.sum() ** -0.5)
+    return Interval(value, value - half, value + half).exp()

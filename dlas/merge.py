@@ -1,0 +1,1 @@
+"""Cubes of several hosts as one."""
