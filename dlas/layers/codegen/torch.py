@@ -1,7 +1,6 @@
 """PyTorch, eager: the module itself, channels last."""
 
 import shutil
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -13,7 +12,7 @@ from dlas.artifacts import Artifact
 from dlas.data import Images
 from dlas.errors import Inapplicable
 from dlas.host import Place, Target
-from dlas.layers.codegen import Evidence, Kernel
+from dlas.layers.codegen import Evidence, Kernel, Lowering
 from dlas.network import Logits
 
 if TYPE_CHECKING:
@@ -52,7 +51,7 @@ class Torch:
         },
     }
 
-    def compile(self, network: Artifact, lowering: str | None, target: Target, out: Path) -> dict[str, Any]:
+    def compile(self, network: Artifact, lowering: Lowering | None, target: Target, out: Path) -> dict[str, Any]:
         """Copy what rebuilds the module; eager mode compiles nothing."""
         for name in networks.MODULE_FILES:
             shutil.copyfile(network.file(name), out / name)
@@ -62,7 +61,7 @@ class Torch:
         """Rebuild the module."""
         return _Runner(networks.rebuild(executable), place)
 
-    def idle(self, shape: Sequence[int], place: Place) -> "_Runner":
+    def idle(self, executable: Artifact, place: Place) -> "_Runner":
         """A module that gives back its input."""
         from torch import nn
 
