@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from dlas import artifacts
+from dlas import artifacts, host
 from dlas.artifacts import Store
 from dlas.errors import StudyError
 from dlas.stack import Stack

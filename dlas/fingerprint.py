@@ -14,6 +14,7 @@ from typing import Any
 from dlas.errors import DataError
 
 _SHARED = ("dlas.data", "dlas.network", "dlas.training")
+_SHARED_FOLDER = "dlas.tensorir"
 _CHUNK = 1 << 20
 
 
@@ -50,8 +51,8 @@ def _file_content(path: Path, mtime_ns: int, size: int) -> str:  # noqa: ARG001 
 def code_version(module: str) -> str:
     """Hash of the code that implements an option, without comments, layout and docstrings.
 
-    Counted are the option's module and what it imports inside its own layer's folder, `data.py`, `network.py` and
-    `training.py`; for a plug-in its whole package.
+    Counted are the option's module and what it imports inside its own layer's folder, `data.py`, `network.py`,
+    `training.py` and `tensorir/`; for a plug-in its whole package.
     """
     return digest({name: _normalised(_source(name)) for name in _implementation(module)})
 
@@ -72,7 +73,9 @@ def _implementation(module: str) -> list[str]:
         name = waiting.pop()
         if name not in seen:
             seen.append(name)
-            waiting += [found for found in _imports(name) if found in _SHARED or found.startswith(folder)]
+            waiting += [
+                found for found in _imports(name) if found in _SHARED or found.startswith((folder, _SHARED_FOLDER))
+            ]
     return sorted(seen)
 
 

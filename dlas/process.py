@@ -22,7 +22,7 @@ Report = Callable[[Message], None]
 
 # Nobody asked these packages to tell anyone how they are used.
 QUIET = {"CI": "true", "NNCF_CI": "1", "HF_HUB_OFFLINE": "1", "DO_NOT_TRACK": "1", "ORT_DISABLE_TELEMETRY": "1"}
-THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
+THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "TVM_NUM_THREADS")
 
 _MEMORY_SHARE = 0.8
 _LAST_WORDS = 300

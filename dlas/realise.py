@@ -1,7 +1,7 @@
 """From a stack to artifacts: the steps that build it, their keys, and the child process that does one step."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from functools import cache
 from pathlib import Path
 from typing import Any, cast
@@ -11,10 +11,10 @@ from dlas.artifacts import Artifact, Store
 from dlas.errors import BuildFailed, DataError
 from dlas.host import NATIVE, Host, Target
 from dlas.layers import compression
-from dlas.layers.codegen import Codegen
+from dlas.layers.codegen import Codegen, Lowering
 from dlas.layers.hardware import Hardware
 from dlas.layers.primitive import Primitive
-from dlas.option import Option
+from dlas.option import Option, parameters
 from dlas.stack import Stack
 
 Places = tuple[tuple[str, Path], ...]  # name of the user's data → where they lie; hashable for the caches
@@ -60,8 +60,14 @@ class Realisation:
 def realisation(stack: Stack, places: Places, host: Host) -> Realisation:
     """The steps of a stack; raises DataError where the user's data are not located."""
     data, networks = _network_steps(stack.dataset, stack.model, stack.compression, places)
-    executable = _executable(stack.codegen, stack.primitive, networks[-1].key, hardware_of(stack).target(host))
+    target = _effective(hardware_of(stack).target(host), host)
+    executable = _executable(stack.codegen, stack.primitive, networks[-1].key, target)
     return Realisation(data, networks, executable)
+
+
+def _effective(target: Target, host: Host) -> Target:
+    """The target with an instruction set in place of `native`, where the host has one that a ceiling may name."""
+    return replace(target, isa=host.isas[-1]) if target.isa == NATIVE and host.isas else target
 
 
 def hardware_of(stack: Stack) -> Hardware:
@@ -111,7 +117,19 @@ def _executable(codegen: str, primitive: str, network: str, target: Target) -> S
         "target": _relevant(target, generator),
         "packages": {name: fingerprint.package_version(name) for name in generator.packages},
     }
+    lowering = lowering_of(lowered, generator)
+    if lowering:
+        ingredients["lowering_code"] = fingerprint.code_version(lowering.name.rpartition(".")[0])
     return Step("codegen", codegen, (network,), ingredients)
+
+
+def lowering_of(primitive: Primitive, generator: Codegen) -> Lowering | None:
+    """How the primitive lowers operators in the generator's dialect; None leaves them to its runtime."""
+    name = primitive.lowerings.get(generator.dialect)
+    if name:
+        return Lowering(name, {key: getattr(primitive, key) for key in parameters(type(primitive))})
+    own: str | None = None if primitive.lowerings else getattr(generator, "native", None)
+    return Lowering(own, {}) if own else None
 
 
 def codegen_of(stack: Stack) -> Codegen:
@@ -204,7 +222,7 @@ def _verb(
         facts = option.compress(inputs[0], inputs[1], out, work, report)
     else:
         target = Target(**{**_ANYWHERE, **step.ingredients["target"]})
-        lowering = _primitive(step.ingredients["primitive"]).lowerings.get(option.dialect)
+        lowering = lowering_of(_primitive(step.ingredients["primitive"]), option)
         inherited = {key: inputs[0].facts[key] for key in _INHERITED}
         facts = {**inherited, **option.compile(inputs[0], lowering, target, out), "batch": target.batch}
     return facts

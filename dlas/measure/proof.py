@@ -1,6 +1,6 @@
 """Whether a loaded executable is what its label says; the limits are the design's."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -27,10 +27,20 @@ def revive(evidence: Mapping[str, Any]) -> Evidence:
     return Evidence(kernels, evidence["threads"], evidence["isa"])
 
 
-def judge(evidence: Evidence, promised: str, macs: Sequence[int], threads: int, ceiling: str = NATIVE) -> Proof:
-    """Compare what a runtime says it runs with the label; `macs` are those of the network's operators, in order."""
+def judge(
+    evidence: Evidence,
+    promised: str,
+    macs: Sequence[int],
+    threads: int,
+    ceiling: str = NATIVE,
+    primitive: str = "",
+) -> Proof:
+    """Compare what a runtime says it runs with the label; `macs` are those of the network's operators, in order.
+
+    `primitive` is the one that was asked for, empty where the choice was left to the code generator.
+    """
     precision = evidence.precision
-    share = _share(evidence, promised, macs)
+    share = _share(evidence, macs, lambda kernel: kernel.precision == promised)
     if not evidence.kernels:
         return Proof("failed", "the runtime names no convolution or linear operator that it ran", precision, share)
     if evidence.threads != threads:
@@ -42,6 +52,10 @@ def judge(evidence: Evidence, promised: str, macs: Sequence[int], threads: int, 
         return Proof("failed", f"the network is float32, the runtime computes in {precision}", precision, share)
     if share == 0:
         return Proof("inapplicable", f"no operator ran in {promised}; all ran in {precision}", precision, share)
+    if primitive:
+        share = _share(evidence, macs, lambda k: k.precision == promised and k.primitive == primitive)
+        if share == 0:
+            return Proof("inapplicable", f"no operator ran under {primitive}", precision, share)
     return Proof("ok", "", precision, share)
 
 
@@ -51,11 +65,11 @@ def _below(isa: str, ceiling: str) -> bool:
     return ceiling == NATIVE or isa not in ladder or ladder.index(isa) <= ladder.index(ceiling)
 
 
-def _share(evidence: Evidence, promised: str, macs: Sequence[int]) -> float:
-    """Share of the multiply-adds (of the operators, where kernels and operators do not match) in that precision."""
+def _share(evidence: Evidence, macs: Sequence[int], fulfils: Callable[[Kernel], bool]) -> float:
+    """Share of the multiply-adds (of the operators, where kernels and operators do not match) under the label."""
     matched = len(macs) == len(evidence.kernels) and any(macs)
     weights = macs if matched else [1] * len(evidence.kernels)
-    right = sum(w for w, k in zip(weights, evidence.kernels, strict=True) if k.precision == promised)
+    right = sum(w for w, k in zip(weights, evidence.kernels, strict=True) if fulfils(k))
     return right / max(1, sum(weights))
 
 

@@ -65,7 +65,7 @@ class Worker:
             "cold_start": cold_start,
             "evidence": asdict(self._runner.evidence()),
             "check": self._against_reference(CHECKED),
-            "call_overhead": self._overhead(option.idle(self._at(0).shape, place)),  # type: ignore[attr-defined]
+            "call_overhead": self._overhead(option.idle(executable, place)),  # type: ignore[attr-defined]
         }
 
     def _overhead(self, idle: Runner) -> float:

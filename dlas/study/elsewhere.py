@@ -102,7 +102,7 @@ class Makers:
 
     def make(self, step: Step, timeout: float, report: Report) -> None:
         """Do a step, again on another worker if one is lost."""
-        if step.source:
+        if step.sources:
             self._children.make(step, timeout, report)
             return
         for _ in range(TRIES):

@@ -12,6 +12,7 @@ from dlas.layers.hardware import Command
 from dlas.measure import proof
 from dlas.measure.proof import Proof
 from dlas.measure.session import Session, Subject
+from dlas.option import name_of
 from dlas.process import Message
 from dlas.realise import Step, codegen_of, hardware_of
 from dlas.study.plan import Cell
@@ -64,7 +65,7 @@ def admit(cell: Cell, store: Store, host: Host, score: Message | None, asked: Me
         session = Session(subject(cell, store, host), asked.timeout)
         undo.callback(session.close)
         loaded = session.load()
-        proven = _judge(loaded, network, session.subject.command)
+        proven = _judge(loaded, network, session.subject.command, _asked_primitive(cell))
         status, reason = proven.status, proven.reason
         if status == "ok":
             score = score or session.score(asked.images, SCORE_TIMEOUT)
@@ -95,10 +96,16 @@ def artifact_facts(cell: Cell, store: Store) -> dict[str, Any]:
     }
 
 
-def _judge(loaded: Message, network: Artifact, command: Command) -> Proof:
+def _asked_primitive(cell: Cell) -> str:
+    """The primitive's name, nothing where the code generator chooses."""
+    (primitive,) = cell.stack.options("primitive")
+    return name_of(primitive) if getattr(primitive, "lowerings", {}) else ""
+
+
+def _judge(loaded: Message, network: Artifact, command: Command, primitive: str) -> Proof:
     macs = [operator["macs"] for operator in network.facts["operators"]]
     evidence = proof.revive(loaded["evidence"])
-    return proof.judge(evidence, network.facts["precision"], macs, command.place.threads, command.isa)
+    return proof.judge(evidence, network.facts["precision"], macs, command.place.threads, command.isa, primitive)
 
 
 def _differs(loaded: Message, network: Artifact) -> str:

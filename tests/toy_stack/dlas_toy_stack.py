@@ -122,7 +122,7 @@ class ToyGen:
             misbehave(self.behaviour)
         return ToyRunner(np.load(executable.file("weight.npy")), place.threads, self.behaviour)
 
-    def idle(self, shape, place):
+    def idle(self, executable, place):
         return Idle()
 
 

@@ -1,7 +1,8 @@
 """Code generation: what turns a network into something that runs, and proves afterwards what it really ran."""
 
+import importlib
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar, Protocol
@@ -10,7 +11,7 @@ from dlas.artifacts import Artifact
 from dlas.data import Images
 from dlas.host import Place, Target
 from dlas.network import Logits
-from dlas.option import Option
+from dlas.option import Option, Value
 
 _PRECISIONS = {"f32": "float32", "i8": "int8", "u8": "int8", "s8": "int8", "bf16": "bfloat16", "f16": "float16"}
 
@@ -24,6 +25,7 @@ class Kernel:
     implementation: str
     precision: str
     sparse: bool = False
+    primitive: str = ""  # the one that lowered it; empty where the runtime chose by itself
 
 
 @dataclass(frozen=True)
@@ -39,6 +41,19 @@ class Evidence:
         """Precision computed in: the one of all kernels, or all of them joined by +, the most frequent first."""
         counts = Counter(kernel.precision for kernel in self.kernels)
         return "+".join(name for name, _ in counts.most_common())
+
+
+@dataclass(frozen=True)
+class Lowering:
+    """How a primitive lowers operators: the dotted name of its class in the dialect, and the primitive's parameters."""
+
+    name: str
+    parameters: Mapping[str, Value]
+
+    def make(self) -> Any:
+        """The lowering itself, imported now."""
+        module, _, attribute = self.name.rpartition(".")
+        return getattr(importlib.import_module(module), attribute)(**self.parameters)
 
 
 class Runner(Protocol):
@@ -61,6 +76,7 @@ class Codegen(Option, Protocol):
     """Compiles networks and loads what it compiled.
 
     `depends_on` names what its executables depend on beside architecture and batch: `isa`, `threads`, or nothing;
+    `native`, where it is declared, is the lowering for stacks that leave the primitive to the code generator;
     `ceilings` gives for each instruction set that it can be held to the environment that does so.
     """
 
@@ -72,14 +88,19 @@ class Codegen(Option, Protocol):
     depends_on: ClassVar[tuple[str, ...]]
     ceilings: ClassVar[Mapping[str, Mapping[str, str]]]
 
-    def compile(self, network: Artifact, lowering: str | None, target: Target, out: Path) -> dict[str, Any]:
+    def compile(self, network: Artifact, lowering: Lowering | None, target: Target, out: Path) -> dict[str, Any]:
         """Write the executable's files into `out`; the facts hold `weights_size` in bytes."""
 
     def load(self, executable: Artifact, place: Place) -> Runner:
         """Load an executable in this process."""
 
-    def idle(self, shape: Sequence[int], place: Place) -> Runner:
-        """A runner of a network that gives back its input of this shape: what a call alone costs."""
+    def idle(self, executable: Artifact, place: Place) -> Runner:
+        """A runner of a network that gives back what this executable's takes: what a call alone costs."""
+
+
+def batch_shape(executable: Artifact) -> list[int]:
+    """Shape of what an executable takes."""
+    return [executable.facts["batch"], *executable.facts["shape"]]
 
 
 def precision_named(kernel: str) -> str:

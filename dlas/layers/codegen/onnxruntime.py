@@ -12,7 +12,7 @@ from dlas import network as networks
 from dlas.artifacts import Artifact
 from dlas.data import Images
 from dlas.host import Place, Target
-from dlas.layers.codegen import Evidence, Kernel
+from dlas.layers.codegen import Evidence, Kernel, Lowering, batch_shape
 from dlas.network import Logits
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ class OnnxRuntime:
     depends_on: ClassVar = ()
     ceilings: ClassVar[Mapping[str, Mapping[str, str]]] = {}  # its kernels are chosen by the processor alone
 
-    def compile(self, network: Artifact, lowering: str | None, target: Target, out: Path) -> dict[str, Any]:
+    def compile(self, network: Artifact, lowering: Lowering | None, target: Target, out: Path) -> dict[str, Any]:
         """Fix the batch; everything else happens when the file is loaded."""
         import onnx
         from onnx import numpy_helper
@@ -58,9 +58,9 @@ class OnnxRuntime:
         """Optimise for this processor and bind input and output once."""
         return _Runner(executable.file(MODEL), place.threads)
 
-    def idle(self, shape: Sequence[int], place: Place) -> "_Runner":
+    def idle(self, executable: Artifact, place: Place) -> "_Runner":
         """A network that gives back its input."""
-        return _Runner(_identity(shape), place.threads)
+        return _Runner(_identity(batch_shape(executable)), place.threads)
 
 
 class _Runner:

@@ -1,6 +1,5 @@
 """OpenVINO: the network as its intermediate representation, compiled by the CPU plug-in when it is loaded."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -11,7 +10,7 @@ from dlas import network as networks
 from dlas.artifacts import Artifact
 from dlas.data import Images
 from dlas.host import Place, Target
-from dlas.layers.codegen import Evidence, Kernel, precision_named, widest_isa
+from dlas.layers.codegen import Evidence, Kernel, Lowering, batch_shape, precision_named, widest_isa
 from dlas.network import Logits
 
 if TYPE_CHECKING:
@@ -41,7 +40,7 @@ class OpenVino:
         "amx": {"ONEDNN_MAX_CPU_ISA": "AVX512_CORE_AMX"},
     }
 
-    def compile(self, network: Artifact, lowering: str | None, target: Target, out: Path) -> dict[str, Any]:
+    def compile(self, network: Artifact, lowering: Lowering | None, target: Target, out: Path) -> dict[str, Any]:
         """Convert the ONNX, fix the batch, save the weights in float16 if they are stored so, else as they are."""
         import openvino
 
@@ -60,12 +59,12 @@ class OpenVino:
         model = core.read_model(executable.file(MODEL), executable.file("model.bin"))
         return _Runner(core, model, place.threads, _HINTS.get(executable.facts["precision"], "f32"))
 
-    def idle(self, shape: Sequence[int], place: Place) -> "_Runner":
+    def idle(self, executable: Artifact, place: Place) -> "_Runner":
         """A network that gives back its input."""
         import openvino
         from openvino import opset13
 
-        image = opset13.parameter(list(shape), np.float32)
+        image = opset13.parameter(batch_shape(executable), np.float32)
         return _Runner(openvino.Core(), openvino.Model([opset13.result(image)], [image]), place.threads)
 
 

@@ -13,7 +13,7 @@ from dlas.artifacts import Artifact
 from dlas.data import Images
 from dlas.errors import Inapplicable
 from dlas.host import Place, Target
-from dlas.layers.codegen import Evidence, Kernel
+from dlas.layers.codegen import Evidence, Kernel, Lowering
 from dlas.network import Logits
 
 if TYPE_CHECKING:
@@ -67,7 +67,7 @@ class Torch:
             return f"this processor has neither {flags[0]} nor {flags[1]}: PyTorch would emulate {promised}"
         return None
 
-    def compile(self, network: Artifact, lowering: str | None, target: Target, out: Path) -> dict[str, Any]:
+    def compile(self, network: Artifact, lowering: Lowering | None, target: Target, out: Path) -> dict[str, Any]:
         """Copy what rebuilds the module; eager mode compiles nothing."""
         for name in networks.MODULE_FILES:
             shutil.copyfile(network.file(name), out / name)
@@ -77,7 +77,7 @@ class Torch:
         """Rebuild the module, in half precision where the network promises its arithmetic."""
         return _Runner(networks.rebuild(executable), place, executable.facts["precision"])
 
-    def idle(self, shape: Sequence[int], place: Place) -> "_Runner":
+    def idle(self, executable: Artifact, place: Place) -> "_Runner":
         """A module that gives back its input."""
         from torch import nn
 

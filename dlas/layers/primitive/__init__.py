@@ -7,7 +7,9 @@ from dlas.option import Option
 
 
 class Primitive(Option, Protocol):
-    """`lowerings` maps a code generator's dialect to the dotted name of the function that lowers operators in it.
+    """`lowerings` maps a code generator's dialect to the dotted name of the class that lowers operators in it.
+
+    The class takes the primitive's own parameters; for `tvm` it is a `dlas.tensorir.emitter.OperatorLowering`.
 
     An empty map leaves the choice to the code generator.
     """

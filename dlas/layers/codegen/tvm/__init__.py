@@ -1,0 +1,66 @@
+"""TVM: the network as Relax, its operators lowered by the primitive, scheduled by hand, linked as a shared library."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from dlas import network as networks
+from dlas.artifacts import Artifact
+from dlas.host import Host, Place, Target
+from dlas.layers.codegen import Lowering
+from dlas.layers.codegen.tvm import linking
+from dlas.option import parameter
+
+if TYPE_CHECKING:
+    from dlas.layers.codegen.tvm.runner import VirtualMachineRunner
+    from dlas.stack import Stack
+
+
+@dataclass(frozen=True)
+class Tvm:
+    """TVM with hand-written schedules; nothing is tuned. Its own choice of primitive is spatial-pack."""
+
+    name: ClassVar = "tvm"
+    suggested: ClassVar = ("tvm",)
+    packages: ClassVar = ("apache-tvm", "apache-tvm-ffi", "onnx")
+    dialect: ClassVar = "tvm"
+    devices: ClassVar = ("cpu",)
+    precisions: ClassVar = ("float32",)
+    takes_module: ClassVar = False
+    depends_on: ClassVar = ("isa",)
+    # The compiler holds its code to a ceiling; the runtime has nothing to choose.
+    ceilings: ClassVar[Mapping[str, Mapping[str, str]]] = {"avx2": {}, "avx512": {}, "avx512-vnni": {}, "amx": {}}
+    native: ClassVar = "dlas.layers.primitive.tvm.spatial_pack.SpatialPack"
+
+    schedule: str = parameter(
+        "how loops are ordered: by hand, by one tile for all shapes, or as they are written",
+        "default",
+        choices=("default", "fixed", "naive"),
+    )
+
+    def needs(self, stack: "Stack", host: Host) -> str | None:
+        """Something that links, and a processor that code is generated for."""
+        if linking.linker() is None:
+            return linking.MISSING
+        return None if host.isas else "codegen tvm: this processor has none of the instruction sets that it writes for"
+
+    def compile(self, network: Artifact, lowering: Lowering | None, target: Target, out: Path) -> dict[str, Any]:
+        """Import, lower, fuse, schedule, compile, link."""
+        from dlas.layers.codegen.tvm import building
+
+        assert lowering is not None  # `native` at least
+        operators = network.facts["operators"]
+        return building.build(network.file(networks.ONNX), operators, lowering.make(), target, self.schedule, out)
+
+    def load(self, executable: Artifact, place: Place) -> "VirtualMachineRunner":
+        """Load the library."""
+        from dlas.layers.codegen.tvm.runner import VirtualMachineRunner
+
+        return VirtualMachineRunner(executable, place, "main")
+
+    def idle(self, executable: Artifact, place: Place) -> "VirtualMachineRunner":
+        """The function beside the network's that gives back its input."""
+        from dlas.layers.codegen.tvm.runner import VirtualMachineRunner
+
+        return VirtualMachineRunner(executable, place, "idle")

@@ -1,0 +1,85 @@
+"""A network's library and the list of what is in it."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from dlas.errors import BuildFailed
+from dlas.host import Target
+from dlas.layers.codegen import Kernel
+from dlas.layers.codegen.tvm import importing, linking, scheduling
+from dlas.layers.codegen.tvm.importing import bindings
+from dlas.layers.codegen.tvm.runner import KERNELS, LIBRARY
+from dlas.layers.codegen.tvm.walk import FUNCTION, Walked, walk
+from dlas.tensorir.emitter import Emitter, Lowered, OperatorLowering
+from dlas.tensorir.machine import Machine, machine
+
+if TYPE_CHECKING:
+    from tvm import ir
+
+IDLE = "idle"
+
+
+def build(
+    path: Path,
+    operators: Sequence[Mapping[str, Any]],
+    lowering: OperatorLowering,
+    target: Target,
+    schedule: str,
+    out: Path,
+) -> dict[str, Any]:
+    """Write library and list into `out`; returns the executable's facts."""
+    chosen = machine(target.isa)
+    walked = lowered(importing.read(path, target.batch), lowering, chosen, schedule)
+    module = scheduling.fused(walked.module)
+    if schedule != "naive":
+        module = scheduling.scheduled(module, chosen)
+    linking.export(compiled(module, chosen), out / LIBRARY)
+    kernels = _kernels(operators, walked.lowered)
+    listed = {"isa": chosen.isa, "kernels": [asdict(kernel) for kernel in kernels], "copied_bytes": walked.copied}
+    (out / KERNELS).write_text(json.dumps(listed, indent=1), encoding="utf-8")
+    return {"weights_size": constants_size(module), "copied_bytes": walked.copied}
+
+
+def lowered(module: "ir.IRModule", lowering: OperatorLowering, chosen: Machine, schedule: str) -> Walked:
+    """The imported module with its operators lowered."""
+    from tvm import relax
+
+    return walk(module, Emitter(relax.BlockBuilder(), chosen, schedule), lowering)
+
+
+def compiled(module: "ir.IRModule", chosen: Machine) -> Any:
+    """Machine code of a scheduled module, with a function beside it that gives back its input."""
+    import tvm
+    from tvm import relax
+
+    images = relax.Var("images", module[FUNCTION].params[0].ty)
+    builder = relax.BlockBuilder(module)
+    with builder.function(IDLE, [images]):
+        builder.emit_func_output(images)
+    target = tvm.target.Target({"kind": "llvm", "mcpu": chosen.cpu, "num-cores": 1})
+    return tvm.compile(builder.get(), target=target)
+
+
+def constants_size(module: "ir.IRModule") -> int:
+    """Bytes of all constants that the network's function reads, each once."""
+    found: dict[int, int] = {}
+    for _, value in bindings(module[FUNCTION]):
+        for argument in getattr(value, "args", []):
+            for operand in getattr(argument, "fields", [argument]):
+                array = importing.constant(operand)
+                if array is not None:
+                    found[array.ctypes.data] = array.nbytes
+    return sum(found.values())
+
+
+def _kernels(operators: Sequence[Mapping[str, Any]], done: Sequence[Lowered]) -> list[Kernel]:
+    """What each of the network's operators became; both are in the order of the ONNX file."""
+    if len(operators) != len(done):
+        raise BuildFailed(f"codegen tvm: {len(operators)} operators in the network, {len(done)} lowered")
+    return [
+        Kernel(operator["name"], operator["kind"], how.implementation, how.precision, how.sparse, how.primitive)
+        for operator, how in zip(operators, done, strict=True)
+    ]

@@ -1,0 +1,128 @@
+"""Fusion, then a schedule for every kernel: the one that its primitive named, a plain one for everything else."""
+
+import importlib
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from dlas.tensorir import steps
+from dlas.tensorir.machine import Machine
+
+if TYPE_CHECKING:
+    from tvm import ir
+    from tvm.s_tir import Schedule
+
+_UNROLLED = 25  # turns of a reduction, a 5x5 window
+NAMED = "schedule"  # the annotation that holds the dotted name
+
+
+def fused(module: "ir.IRModule") -> "ir.IRModule":
+    """Operators as kernels, element-wise ones behind the kernel whose output they take."""
+    from tvm import ir, relax
+
+    passes = relax.transform
+    return ir.transform.Sequential(
+        [
+            passes.DeadCodeElimination(),
+            passes.LegalizeOps(),
+            passes.AnnotateTIROpPattern(),
+            passes.FoldConstant(),
+            passes.FuseOps(),
+            passes.FuseTIR(),
+            passes.DeadCodeElimination(),
+        ]
+    )(module)
+
+
+def scheduled(module: "ir.IRModule", machine: Machine) -> "ir.IRModule":
+    """Every kernel of the module with its schedule."""
+    from tvm import ir, tirx
+
+    functions = {
+        name: _kernel(function, machine) if isinstance(function, tirx.PrimFunc) else function
+        for name, function in module.functions.items()
+    }
+    return ir.IRModule(functions, attrs=module.attrs)
+
+
+def _kernel(function: Any, machine: Machine) -> Any:
+    from tvm import ir, s_tir
+
+    s = s_tir.Schedule(ir.IRModule({"main": function}))
+    anchor, annotations = _anchor(s)
+    if anchor is None:
+        plain(s, machine.lanes)
+    else:
+        _recipe(str(annotations[NAMED]))(s, anchor, _sizes(annotations))
+    return s.mod["main"].with_attrs(function.attrs) if function.attrs else s.mod["main"]
+
+
+def _anchor(s: "Schedule") -> tuple[Any, Mapping[str, Any]]:
+    for block in steps.blocks(s):
+        annotations = s.get(block).annotations
+        if NAMED in annotations:
+            return block, annotations
+    return None, {}
+
+
+def _recipe(name: str) -> Callable[..., None]:
+    module, _, function = name.rpartition(".")
+    found: Callable[..., None] = getattr(importlib.import_module(module), function)
+    return found
+
+
+def _sizes(annotations: Mapping[str, Any]) -> dict[str, int]:
+    return {str(name): int(value) for name, value in annotations.items() if name != NAMED and hasattr(value, "__int__")}
+
+
+def plain(s: "Schedule", lanes: int) -> None:
+    """Inline what can be, vectorise the innermost loop of the rest, run the outermost in parallel."""
+    for block in steps.blocks(s)[:-1]:
+        if not _reduces(s, block) and s.get_consumers(block):
+            s.compute_inline(block)
+    for block in steps.blocks(s):
+        _plain_block(s, block, lanes)
+
+
+def _plain_block(s: "Schedule", block: Any, lanes: int) -> None:
+    loops = s.get_loops(block)
+    kinds = [int(axis.iter_type) for axis in s.get(block).iter_vars]
+    spatial = [loop for loop, kind in zip(loops, kinds, strict=True) if kind == steps.SPATIAL]
+    reductions = [loop for loop, kind in zip(loops, kinds, strict=True) if kind == steps.REDUCTION]
+    if not spatial:
+        return
+    if not reductions:
+        together = s.fuse(*spatial)
+        outer, inner = s.split(together, [None, _width(steps.extent(s, together), lanes)])
+        s.parallel(outer)
+        s.vectorize(inner)
+    elif steps.extent(s, spatial[-1]) % lanes == 0:
+        _reduction(s, block, spatial, reductions, lanes)
+    else:
+        s.parallel(spatial[0])
+
+
+def _reduction(s: "Schedule", block: Any, spatial: list[Any], reductions: list[Any], lanes: int) -> None:
+    """Lanes innermost, accumulated in registers; small windows unrolled."""
+    outer, inner = s.split(spatial[-1], [None, lanes])
+    s.reorder(*spatial[:-1], outer, *reductions, inner)
+    total = s.cache_write(block, 0, "local")
+    s.reverse_compute_at(total, outer)
+    s.vectorize(s.get_loops(total)[-1])
+    s.vectorize(inner)
+    window = 1
+    for loop in reductions:
+        window *= steps.extent(s, loop)
+    if window <= _UNROLLED:
+        steps.unroll(s, reductions)
+    s.parallel(s.fuse(*spatial[:-1]) if len(spatial) > 1 else outer)
+    first = s.decompose_reduction(block, reductions[0])
+    s.vectorize(s.get_loops(first)[-1])
+
+
+def _reduces(s: "Schedule", block: Any) -> bool:
+    return any(int(axis.iter_type) == steps.REDUCTION for axis in s.get(block).iter_vars)
+
+
+def _width(turns: int, lanes: int) -> int:
+    """The widest vector that divides so many turns."""
+    return next(width for width in (2 * lanes, lanes, lanes // 2, lanes // 4, 1) if turns % width == 0)

@@ -1,0 +1,139 @@
+"""One walk over the imported function: the primitive lowers convolutions and linear operators, layouts follow them.
+
+Element-wise operators, pooling, means and concatenations keep the layout that their input has (`blocked.py`);
+whatever is not known here gets plain tensors.
+"""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from dlas.layers.codegen.tvm import blocked
+from dlas.layers.codegen.tvm.importing import bindings, constant
+from dlas.tensorir.emitter import Emitter, Lowered, OperatorLowering, Value
+from dlas.tensorir.layout import PLAIN
+from dlas.tensorir.operators import Convolution, Linear
+
+if TYPE_CHECKING:
+    from tvm import ir, relax
+
+FUNCTION = "main"
+
+
+@dataclass(frozen=True)
+class Walked:
+    """The rewritten module, what each operator became (in the network's order), bytes moved to change layouts."""
+
+    module: "ir.IRModule"
+    lowered: tuple[Lowered, ...]
+    copied: int
+
+
+class Walk:
+    """State of the walk: the values of the variables seen so far, and what was lowered."""
+
+    def __init__(self, emitter: Emitter, lowering: OperatorLowering) -> None:
+        self._emitter = emitter
+        self._lowering = lowering
+        self._values: dict[Any, Value] = {}
+        self.lowered: list[Lowered] = []
+
+    def bind(self, var: "relax.Var", value: Any) -> None:
+        """Rewrite one binding."""
+        self._values[var] = self._rewritten(value)
+
+    def take(self, var: "relax.Var", parameter: "relax.Var") -> None:
+        """A parameter of the function."""
+        self._values[var] = Value(parameter, _shape(var))
+
+    def plain(self, expression: Any) -> Any:
+        """An operand as the imported function has it."""
+        from tvm import ir, relax
+
+        if isinstance(expression, relax.Var):
+            return self._emitter.reblocked(self._values[expression], PLAIN).var
+        if isinstance(expression, relax.Tuple):
+            return relax.Tuple([self.plain(field) for field in expression.fields])
+        if isinstance(expression, relax.TupleGetItem):
+            return relax.TupleGetItem(self.plain(expression.tuple_value), expression.index)
+        if isinstance(expression, ir.Call):
+            return ir.Call(
+                expression.op, [self.plain(a) for a in expression.args], expression.attrs, expression.ty_args
+            )
+        return expression
+
+    def _rewritten(self, value: Any) -> Value:
+        from tvm import ir, relax
+
+        if isinstance(value, relax.Var):
+            return self._values[value]
+        name = value.op.name if isinstance(value, ir.Call) and isinstance(value.op, ir.Op) else ""
+        if name == "relax.nn.conv2d" and constant(value.args[1]) is not None:
+            return self._convolution(value)
+        if name == "relax.matmul" and _is_linear(value):
+            return self._linear(value)
+        known = blocked.HANDLERS.get(name)
+        found = known(self._emitter, value, self._values) if known else None
+        return found or self._unknown(value)
+
+    def _unknown(self, value: Any) -> Value:
+        """An operator that is kept, with plain operands."""
+        var = self._emitter.builder.emit(self.plain(value))
+        return Value(var, _shape(var))
+
+    def _convolution(self, call: Any) -> Value:
+        operator = convolution_of(call)
+        return self._record(self._lowering.convolution(self._emitter, operator, self._values[call.args[0]]))
+
+    def _linear(self, call: Any) -> Value:
+        weights = constant(call.args[1])
+        assert weights is not None
+        rows = self._emitter.reblocked(self._values[call.args[0]], PLAIN)
+        return self._record(self._lowering.linear(self._emitter, Linear(weights, rows.shape[0]), rows))
+
+    def _record(self, lowered: Lowered) -> Value:
+        self.lowered.append(lowered)
+        return lowered.value
+
+
+def convolution_of(call: Any) -> Convolution:
+    """The description of a conv2d call."""
+    attrs = call.attrs
+    weights = constant(call.args[1])
+    assert weights is not None
+    return Convolution(
+        weights,
+        _shape(call.args[0]),  # type: ignore[arg-type]
+        tuple(map(int, attrs.strides)),  # type: ignore[arg-type]
+        tuple(map(int, attrs.padding)),  # type: ignore[arg-type]
+        tuple(map(int, attrs.dilation)),  # type: ignore[arg-type]
+        int(attrs.groups),
+    )
+
+
+def _is_linear(call: Any) -> bool:
+    weights = constant(call.args[1])
+    return weights is not None and weights.ndim == 2 and len(_shape(call.args[0])) == 2
+
+
+def _shape(expression: Any) -> tuple[int, ...]:
+    """The shape of a tensor; of a tuple nothing."""
+    return tuple(int(extent) for extent in getattr(expression.ty, "shape", ()))
+
+
+def walk(module: "ir.IRModule", emitter: Emitter, lowering: OperatorLowering) -> Walked:
+    """Rewrite the function of an imported module."""
+    from tvm import relax
+
+    function = module[FUNCTION]
+    walked = Walk(emitter, lowering)
+    parameters = [relax.Var(str(p), p.ty) for p in function.params]
+    builder = emitter.builder
+    with builder.function(FUNCTION, parameters):
+        with builder.dataflow():
+            for old, new in zip(function.params, parameters, strict=True):
+                walked.take(old, new)
+            for var, value in bindings(function):
+                walked.bind(var, value)
+            logits = builder.emit_output(walked.plain(function.body.body))
+        builder.emit_func_output(logits)
+    return Walked(builder.get(), tuple(walked.lowered), sum(emitter.copies))

@@ -1,0 +1,40 @@
+"""Linear operators: rows x packed weights, bound by memory for one row."""
+
+from typing import Any
+
+from dlas.layers.primitive.tvm import packing
+from dlas.layers.primitive.tvm.expressions import ANCHOR
+from dlas.tensorir.emitter import Emitter, Lowered, Value
+from dlas.tensorir.operators import Linear
+
+_MOST_ROWS = 4
+
+
+def lower(emitter: Emitter, operator: Linear, rows: Value, name: str) -> Lowered:
+    """The kernel of a linear operator; `rows` is plain."""
+    from tvm import te
+
+    inputs, outputs = operator.weights.shape
+    lanes = emitter.machine.lanes
+    together = 1 if emitter.schedule == "fixed" else min(operator.rows, _MOST_ROWS)
+    vectors = max(1, min(machine_vectors(emitter) // together, -(-outputs // lanes)))
+    width = vectors * lanes
+    attrs = {"schedule": f"{__name__.rpartition('.')[0]}.schedules.linear", "rows": together, "lanes": lanes}
+
+    def expression(tensor: Any, weights: Any) -> Any:
+        k = te.reduce_axis((0, inputs), "k")
+        product = te.compute(
+            (operator.rows, weights.shape[0], width),
+            lambda n, o, v: te.sum(tensor[n, k] * weights[o, k, v], axis=[k]),
+            name=ANCHOR,
+            attrs=attrs,
+        )
+        return te.compute((operator.rows, outputs), lambda n, o: product[n, o // width, o % width], name="unpack")
+
+    var = emitter.compute("linear", expression, rows.var, packing.linear(operator.weights, width))
+    return Lowered(Value(var, (operator.rows, outputs)), name, f"{together}x{width}")
+
+
+def machine_vectors(emitter: Emitter) -> int:
+    """Accumulators of a tile; the fixed one has a single vector."""
+    return 1 if emitter.schedule == "fixed" else emitter.machine.registers // 2

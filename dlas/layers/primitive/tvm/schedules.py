@@ -1,0 +1,153 @@
+"""How the kernels of the dense primitives are scheduled: each is a recipe of steps, its sizes are in the anchor."""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from dlas.layers.primitive.tvm.expressions import PAD, PATCHES
+from dlas.tensorir import steps
+
+if TYPE_CHECKING:
+    from tvm.s_tir import Schedule
+
+Sizes = Mapping[str, int]
+_TILE = 5  # loops of a tile of an image: image, channel blocks, rows, columns, lanes
+_PLAIN = 4  # loops over a plain image
+
+
+def spatial_pack(s: "Schedule", anchor: Any, sizes: Sizes) -> None:
+    """Tile rows, columns and channel blocks; reduce in registers; write with the epilogue."""
+    out = steps.inline_epilogue(s, anchor)
+    n, o, h, w, v = s.get_loops(out)
+    o, o_tile = steps.tile(s, o, sizes["blocks"])
+    h, h_tile = steps.tile(s, h, sizes["rows"])
+    w, w_tile = steps.tile(s, w, sizes["columns"])
+    s.reorder(n, o, h, w, o_tile, h_tile, w_tile, v)
+    s.parallel(s.fuse(n, o))
+    tile, (c, i, j) = steps.registers(s, anchor, w, _TILE)
+    _reduce(s, anchor, [c, i, j], c, sizes["unroll"], tile)
+    steps.unroll(s, [o_tile, h_tile, w_tile])
+    s.vectorize(v)
+    _pad_first(s)
+
+
+def direct(s: "Schedule", anchor: Any, sizes: Sizes) -> None:
+    """Tile rows, columns and vectors of channels; kernel rows and columns outside, input channels inside."""
+    out = steps.inline_epilogue(s, anchor)
+    n, one, h, w, v = s.get_loops(out)
+    v, v_tile, lane = s.split(v, [None, sizes["blocks"], sizes["lanes"]])
+    h, h_tile = steps.tile(s, h, sizes["rows"])
+    w, w_tile = steps.tile(s, w, sizes["columns"])
+    s.reorder(n, one, v, h, w, h_tile, w_tile, v_tile, lane)
+    s.parallel(s.fuse(n, one, v))
+    (*tile, vectors), (c, i, j) = steps.registers(s, anchor, w, _TILE)
+    _reduce(s, anchor, [i, j, c], c, sizes["unroll"], [*tile, *s.split(vectors, [None, sizes["lanes"]])])
+    steps.unroll(s, [h_tile, w_tile, v_tile])
+    s.vectorize(lane)
+    _pad_first(s)
+
+
+def gemm(s: "Schedule", anchor: Any, sizes: Sizes) -> None:
+    """Gather the patches of a panel of pixels; multiply it, a register tile of pixels x channels at a time."""
+    out = steps.inline_epilogue(s, anchor)
+    n, one, h, w, v = s.get_loops(out)
+    v, v_tile, lane = s.split(v, [None, sizes["blocks"], sizes["lanes"]])
+    panel, p = steps.tile(s, s.fuse(h, w), sizes["panel"])
+    p, p_tile = steps.tile(s, p, sizes["columns"])
+    s.reorder(n, one, panel, v, p, p_tile, v_tile, lane)
+    s.parallel(panel)
+    (*tile, vectors), reduction = steps.registers(s, anchor, p, 3)
+    loops = reduction if len(reduction) == _WINDOW else [reduction[1], reduction[2], reduction[0]]
+    vectors, lanes = s.split(vectors, [None, sizes["lanes"]])
+    _reduce(s, anchor, loops, loops[-1], sizes["unroll"], [*tile, vectors, lanes])
+    steps.unroll(s, [p_tile, v_tile])
+    s.vectorize(lane)
+    _gather(s, panel, sizes)
+
+
+_WINDOW = 2  # reduction loops of a depthwise convolution: kernel rows and columns
+
+
+def _gather(s: "Schedule", panel: Any, sizes: Sizes) -> None:
+    """Patches of one panel at a time, padded on the way; none where the image is its own matrix."""
+    patches, pad = steps.find(s, PATCHES), steps.find(s, PAD)
+    if pad is not None:
+        s.compute_inline(pad)
+    if not sizes["copies"]:
+        s.compute_inline(patches)
+        return
+    s.compute_at(patches, panel, preserve_unit_loops=True)
+    channels = s.get_loops(patches)[-1]
+    if steps.extent(s, channels) % sizes["lanes"] == 0:
+        s.vectorize(s.split(channels, [None, sizes["lanes"]])[-1])
+
+
+def _reduce(s: "Schedule", anchor: Any, order: list[Any], channels: Any, turns: int, tile: list[Any]) -> None:
+    """Reduction loops in an order outside the tile, a few input channels unrolled innermost; the tile in registers."""
+    outer, unrolled = s.split(channels, [None, turns])
+    order = [outer if loop is channels else loop for loop in order]
+    s.reorder(*order, unrolled, *tile)
+    steps.unroll(s, [unrolled, *tile[:-1]])
+    s.vectorize(tile[-1])
+    steps.start_values(s, anchor, order[0], len(tile))
+
+
+def _pad_first(s: "Schedule") -> None:
+    """Padding is a pass of its own over the image."""
+    pad = steps.find(s, PAD)
+    if pad is None:
+        return
+    loops = s.get_loops(pad)
+    s.parallel(s.fuse(*loops[:2]))
+    if len(loops) > _PLAIN and steps.extent(s, loops[-1]) % _LEAST_LANES == 0:
+        inner = s.split(loops[-1], [None, _LEAST_LANES])[-1]
+        s.vectorize(inner)
+
+
+_LEAST_LANES = 8
+
+
+def depthwise(s: "Schedule", anchor: Any, sizes: Sizes) -> None:
+    """A row of columns at a time; padding by bands of rows, so that a band stays in the first cache."""
+    out = steps.inline_epilogue(s, anchor)
+    n, c, h, w, v = s.get_loops(out)
+    w, w_tile = steps.tile(s, w, sizes["columns"])
+    band, h = steps.tile(s, h, sizes["rows"])
+    s.reorder(n, c, band, h, w, w_tile, v)
+    s.parallel(s.fuse(n, c))
+    tile, (i, j) = steps.registers(s, anchor, w, _TILE)
+    pad = steps.find(s, PAD)
+    if pad is not None:
+        s.compute_at(pad, band, preserve_unit_loops=True)
+        s.vectorize(s.get_loops(pad)[-1])
+    _reduce(s, anchor, [i, j], j, 1, tile)
+    steps.unroll(s, [w_tile])
+    s.vectorize(v)
+
+
+def direct_depthwise(s: "Schedule", anchor: Any, sizes: Sizes) -> None:
+    """The same on channels-last activations: a vector of channels, all rows of it, then the next."""
+    out = steps.inline_epilogue(s, anchor)
+    n, one, h, w, v = s.get_loops(out)
+    v, lane = s.split(v, [None, sizes["lanes"]])
+    w, w_tile = steps.tile(s, w, sizes["columns"])
+    s.reorder(n, one, h, v, w, w_tile, lane)
+    s.parallel(s.fuse(n, one, h))
+    (*tile, vectors), (i, j) = steps.registers(s, anchor, w, _TILE)
+    _reduce(s, anchor, [i, j], j, 1, [*tile, *s.split(vectors, [None, sizes["lanes"]])])
+    steps.unroll(s, [w_tile])
+    s.vectorize(lane)
+    _pad_first(s)
+
+
+def linear(s: "Schedule", anchor: Any, sizes: Sizes) -> None:
+    """A tile of rows x vectors of outputs; the weights are read once, in their order."""
+    out = steps.inline_epilogue(s, anchor)
+    width = steps.extent(s, s.get_loops(anchor)[2])
+    n, o = s.get_loops(out)
+    n, n_tile = steps.tile(s, n, sizes["rows"])
+    o, o_tile = steps.tile(s, o, width)
+    s.reorder(o, n, n_tile, o_tile)
+    s.parallel(o)
+    (rows, outer, inner), (k,) = steps.registers(s, anchor, n, 3)
+    tile = [rows, outer, *s.split(inner, [None, sizes["lanes"]])]
+    _reduce(s, anchor, [k], k, 1, tile)

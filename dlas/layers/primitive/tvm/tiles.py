@@ -1,0 +1,85 @@
+"""Which register tile an operator gets. Every rule here was measured by `benchmarks/primitives.py`."""
+
+from dataclasses import dataclass, replace
+
+from dlas.tensorir.emitter import Emitter
+from dlas.tensorir.machine import Machine
+from dlas.tensorir.operators import Convolution
+
+
+@dataclass(frozen=True)
+class Tile:
+    """Accumulators in registers: output rows x columns x vectors of channels; `unroll` input channels at a time."""
+
+    rows: int
+    columns: int
+    blocks: int
+    unroll: int = 1
+    panel: int = 1
+
+    @property
+    def attrs(self) -> dict[str, int]:
+        """As a kernel carries it to its schedule."""
+        return {
+            "rows": self.rows,
+            "columns": self.columns,
+            "blocks": self.blocks,
+            "unroll": self.unroll,
+            "panel": self.panel,
+        }
+
+    def __str__(self) -> str:
+        return f"{self.rows}x{self.columns}x{self.blocks}"
+
+
+FIXED = Tile(1, 4, 1)  # `schedule=fixed`: one tile for all shapes
+
+
+def chosen(emitter: Emitter, operator: Convolution, outer: int) -> Tile:
+    """The tile of a dense convolution whose output has so many vectors of channels."""
+    return FIXED if emitter.schedule == "fixed" else for_convolution(operator, outer, emitter.machine)
+
+
+def chosen_depthwise(emitter: Emitter, operator: Convolution) -> Tile:
+    """The tile of a depthwise convolution."""
+    return FIXED if emitter.schedule == "fixed" else for_depthwise(operator, emitter.machine)
+
+
+def for_product(emitter: Emitter, operator: Convolution, outer: int) -> Tile:
+    """The tile of a product of patches; a panel of them stays in the second cache."""
+    tile = chosen(emitter, operator, outer)
+    patch = 4 * operator.image[1] * operator.kernel[0] * operator.kernel[1]
+    pixels = operator.output[2] * operator.output[3]
+    columns = min(pixels, tile.rows * tile.columns)
+    panel = pixels if operator.pointwise else max(1, _PANEL // patch // columns) * columns
+    return replace(tile, rows=1, columns=columns, panel=min(panel, pixels))
+
+
+_PANEL = 128 << 10  # bytes of patches
+
+
+def for_convolution(operator: Convolution, outer: int, machine: Machine) -> Tile:
+    """Two channel blocks where they divide, then as many columns as the accumulators allow."""
+    high, wide = operator.output[2:]
+    count = machine.registers // 2
+    taken = next(b for b in (2, 3, 1) if outer % b == 0)
+    columns = min(wide, count // taken)
+    rows = max(1, min(high, count // taken // columns))
+    return Tile(rows, columns, taken, _unrolled(operator))
+
+
+def _unrolled(operator: Convolution) -> int:
+    channels = operator.weights.shape[1]
+    return next(u for u in (4, 2, 3, 1) if channels % u == 0)
+
+
+_BAND = 16 << 10  # bytes of a padded band of rows: half of the smallest first cache
+
+
+def for_depthwise(operator: Convolution, machine: Machine) -> Tile:
+    """Columns for half the registers; as many rows as one band of padded input has."""
+    _, _, high, wide = operator.output
+    row = 4 * machine.lanes * (operator.image[3] + operator.padding[1] + operator.padding[3])
+    reach = operator.dilation[0] * (operator.kernel[0] - 1) + 1
+    rows = max(1, (_BAND // row - reach) // operator.strides[0] + 1)
+    return Tile(min(high, rows), min(wide, machine.registers // 2), 1)

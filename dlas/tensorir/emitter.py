@@ -1,0 +1,99 @@
+"""Writing one Relax function, kernel by kernel: values and the layouts that they have in memory."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
+
+from dlas.tensorir import layout
+from dlas.tensorir.layout import PLAIN
+from dlas.tensorir.machine import Machine
+from dlas.tensorir.operators import Convolution, Linear
+
+if TYPE_CHECKING:
+    from tvm import relax
+
+FUSABLE = {"op_pattern": 4}  # FuseOps puts element-wise followers behind such a kernel
+OPAQUE = {"op_pattern": 8}
+
+
+@dataclass(frozen=True, eq=False)
+class Value:
+    """A float32 tensor of logical shape N, C, H, W (or N, C).
+
+    In memory it is N, C/block, H, W, block: `PLAIN` is NCHW, a block of all channels is NHWC. Where the channels do
+    not fill the last block, its rest holds arbitrary values.
+    """
+
+    var: "relax.Var"
+    shape: tuple[int, ...]
+    block: int = PLAIN
+
+
+@dataclass(frozen=True)
+class Lowered:
+    """What an operator became: its output, the primitive that it ran under, how, and whether zeros are left out."""
+
+    value: Value
+    primitive: str
+    detail: str = ""
+    sparse: bool = False
+    precision: str = "float32"
+
+    @property
+    def implementation(self) -> str:
+        """Name of the kernel."""
+        return f"{self.primitive} {self.detail}".strip()
+
+
+class OperatorLowering(Protocol):
+    """What a primitive does with each operator; bias and activation are other operators, fused behind the kernel."""
+
+    def convolution(self, emitter: "Emitter", operator: Convolution, image: Value) -> Lowered:
+        """Write the kernels of a convolution; `image` has whatever layout its producer chose."""
+
+    def linear(self, emitter: "Emitter", operator: Linear, rows: Value) -> Lowered:
+        """Write the kernels of a linear operator; `rows` is N, C and plain."""
+
+
+@dataclass
+class Emitter:
+    """Writes kernels into the function that is being built; `copies` counts bytes moved to change layouts."""
+
+    builder: "relax.BlockBuilder"
+    machine: Machine
+    schedule: str  # "default", "fixed" or "naive"
+    copies: list[int] = field(default_factory=list)
+
+    def compute(
+        self, name: str, expression: Callable[..., Any], *inputs: Any, attrs: Mapping[str, int] = FUSABLE
+    ) -> "relax.Var":
+        """A kernel from a tensor expression of the inputs (variables, or arrays that become constants)."""
+        call = self.builder.call_te(
+            expression, *map(self._operand, inputs), primfunc_name_hint=name, primfunc_attrs=dict(attrs)
+        )
+        return self.builder.emit(call)
+
+    def kernel(self, name: str, function: Any, inputs: list[Any], shape: tuple[int, ...]) -> "relax.Var":
+        """A kernel that is written out as a PrimFunc, with an output of this shape."""
+        from tvm import relax
+
+        target = self.builder.add_func(function, name)
+        operands = relax.Tuple([self._operand(value) for value in inputs])
+        return self.builder.emit(relax.call_tir(target, operands, out_ty=relax.TensorType(shape, "float32")))
+
+    def reblocked(self, value: Value, block: int) -> Value:
+        """The same value with another block; a copy unless it has it already, or has neither."""
+        if value.block == block:
+            return value
+        var = self.compute("reblock", layout.reblock(value.shape, value.block, block), value.var, attrs={})
+        moved = Value(var, value.shape, block)
+        self.copies.append(4 * layout.size(value.shape, block))
+        return moved
+
+    @staticmethod
+    def _operand(value: Any) -> Any:
+        from tvm import relax
+
+        return relax.const(value) if isinstance(value, np.ndarray) else value

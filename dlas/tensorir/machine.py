@@ -1,0 +1,32 @@
+"""The processor that code is generated for, as far as lowerings and schedules depend on it."""
+
+from dataclasses import dataclass
+
+from dlas.errors import Inapplicable
+from dlas.host import ISAS
+
+
+@dataclass(frozen=True)
+class Machine:
+    """An instruction set: float32 lanes of a vector, number of vector registers, LLVM's name of a processor with it."""
+
+    isa: str
+    lanes: int
+    registers: int
+    cpu: str
+
+
+MACHINES = {
+    "avx2": Machine("avx2", 8, 16, "haswell"),
+    "avx512": Machine("avx512", 16, 32, "skylake-avx512"),
+    "avx512-vnni": Machine("avx512-vnni", 16, 32, "cascadelake"),
+    "amx": Machine("amx", 16, 32, "sapphirerapids"),
+}
+assert tuple(MACHINES) == tuple(ISAS)
+
+
+def machine(isa: str) -> Machine:
+    """The machine of an instruction set; raises Inapplicable for one that nothing is generated for."""
+    if isa not in MACHINES:
+        raise Inapplicable(f"codegen tvm: no code for the instruction set {isa}; it needs one of {', '.join(MACHINES)}")
+    return MACHINES[isa]
