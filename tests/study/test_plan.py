@@ -103,7 +103,7 @@ def test_a_package_that_is_not_installed_is_an_obstacle(packages):
 def test_a_step_that_needs_what_the_step_before_does_not_leave_is_an_obstacle():
     planned = plan(study({"compression": ["int8+weight-prune@0.5", "int8"]}), HOST)
     assert list(obstacles(planned)) == ["compression=int8+weight-prune@0.5"]
-    assert "needs a torch module" in obstacles(planned)["compression=int8+weight-prune@0.5"]
+    assert "cannot follow int8" in obstacles(planned)["compression=int8+weight-prune@0.5"]
 
 
 def test_data_that_nobody_located_is_told():
