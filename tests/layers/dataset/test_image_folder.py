@@ -232,17 +232,6 @@ def test_its_text_is_canonical_and_no_range(text):
     assert registry.expanded("dataset", text) == [text]
 
 
-def test_it_asks_for_the_file_of_labels_only_where_one_was_named():
-    assert registry.locators(ImageFolder("flowers")) == ["flowers"]
-    assert registry.locators(ImageFolder("flowers", labels="order")) == ["flowers", "order"]
-
-
-def test_paths_in_its_text_become_names(tmp_path):
-    text, places = registry.take_paths("dataset", f"image-folder@{tmp_path}/x.tar,labels={tmp_path}/order.txt")
-    assert text == "image-folder@x,labels=order"
-    assert places == {"x": tmp_path / "x.tar", "order": tmp_path / "order.txt"}
-
-
 @pytest.mark.skipif(not SHARED.exists(), reason="needs cifar10_jpeg.tar")
 @pytest.mark.slow
 def test_cifar10_jpeg75(store):

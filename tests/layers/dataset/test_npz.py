@@ -19,12 +19,11 @@ def arrays(shape=(6, 5, 3), train=40, test=10, classes=4):
     }
 
 
-def load(store, tmp_path, seed=0, layout="", **given):
+def load(store, tmp_path, seed=0, layout="", normalisation=None, **given):
     np.savez(tmp_path / "flowers.npz", **given)
-    option = Npz("flowers", seed=seed)
-    return store.build(
-        {"seed": seed, "layout": layout}, lambda out, work: option.load({"flowers": tmp_path / "flowers.npz"}, out)
-    )
+    option = Npz("flowers", seed=seed, **(normalisation or {}))
+    places = {"flowers": tmp_path / "flowers.npz"}
+    return store.build({"seed": seed, "layout": layout}, lambda out, work: option.load(places, out))
 
 
 def refuse(tmp_path, path):
@@ -60,6 +59,19 @@ def test_images_are_normalised_by_the_training_images(store, tmp_path):
     seen, _ = data.load(load(store, tmp_path, **arrays()), "train")
     assert np.allclose(seen.mean((0, 2, 3)), 0, atol=1e-5)
     assert np.allclose(seen.std((0, 2, 3)), 1, atol=1e-5)
+
+
+@pytest.mark.parametrize(("kind", "scale"), [(np.uint8, 255), (np.float32, 1), (np.int64, 1)])
+def test_given_mean_and_deviation_count_bytes_from_0_to_1_and_other_numbers_as_they_are(store, tmp_path, kind, scale):
+    given = {name: array.astype(kind) if name.startswith("x") else array for name, array in arrays().items()}
+    artifact = load(store, tmp_path, normalisation={"mean": "0.5:0:0.25", "std": "2:1:0.5"}, **given)
+    pixels = given["x_test"].transpose(0, 3, 1, 2) / scale
+    expected = (pixels - np.array([0.5, 0, 0.25])[:, None, None]) / np.array([2, 1, 0.5])[:, None, None]
+    assert np.allclose(data.load(artifact, "test")[0], expected, rtol=1e-6, atol=1e-6)
+
+
+def test_bytes_stay_bytes(store, tmp_path):
+    assert data.stored(load(store, tmp_path, **arrays()), "train")[0].dtype == np.uint8
 
 
 def test_test_images_and_all_labels_keep_their_order(store, tmp_path):
@@ -110,6 +122,14 @@ def test_a_folder_is_no_npz_file(tmp_path):
     assert "is no readable .npz file" in refuse(tmp_path, tmp_path)
 
 
+def test_a_wrong_number_of_means_is_told(tmp_path):
+    np.savez(tmp_path / "x.npz", **arrays())
+    with pytest.raises(DataError) as caught:
+        Npz("flowers", mean="0.5:0.5", std="1").load({"flowers": tmp_path / "x.npz"}, tmp_path)
+    sentence = "mean=0.5:0.5 is not allowed; give one number, or 3 parted by colons"
+    assert str(caught.value) == f"dataset npz@flowers: {sentence}"
+
+
 @pytest.mark.parametrize(
     "bad",
     [
@@ -124,6 +144,11 @@ def test_a_folder_is_no_npz_file(tmp_path):
         {"x_test": np.zeros((10, 6, 5, 1))},
         {"x_test": np.zeros((10, 7, 5, 3))},
         {"x_train": np.full((40, 6, 5, 3), np.nan)},
+        {"x_test": np.zeros((10, 6, 5, 3), np.float32)},
+        {"y_train": np.arange(40) % 4 + (np.arange(40) % 4 > 2)},
+        {"y_test": np.arange(10) % 3},
+        {"y_test": np.arange(10) % 5},
+        {"x_train": np.zeros((4, 6, 5, 3), np.uint8), "y_train": np.arange(4)},
     ],
     ids=[
         "flat images",
@@ -137,6 +162,11 @@ def test_a_folder_is_no_npz_file(tmp_path):
         "other channels in the test images",
         "another size of the test images",
         "images that are not finite",
+        "bytes for training, fractions for testing",
+        "a class without training images",
+        "a class without test images",
+        "a class that only the test images have",
+        "too few images for validation",
     ],
 )
 def test_arrays_that_do_not_fit_are_refused(tmp_path, bad):
