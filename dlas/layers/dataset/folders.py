@@ -81,7 +81,7 @@ def _classes(place: str, found: list[str], order: Sequence[str]) -> tuple[str, .
     strange = [name for name in found if order and name not in order]
     if strange:
         raise DataError(
-            f"{place}: the labels name no class {strange[0]!r}, which has a folder; add it, or remove those"
+            f"{place}: the labels name no class {strange[0]!r}, which has a folder; add it, or remove the folder"
         )
     if len(order or found) < 2:
         raise DataError(f"{place}: there is only one class ({found[0]!r}); give each class a folder")

@@ -133,7 +133,7 @@ def test_a_folder_beside_those_of_parts_is_told():
 
 def test_a_folder_that_the_labels_lack_is_told():
     assert refuse(CLASSES, ("rose", "lily")) == (
-        "the labels name no class 'tulip', which has a folder; add it, or remove those"
+        "the labels name no class 'tulip', which has a folder; add it, or remove the folder"
     )
 
 

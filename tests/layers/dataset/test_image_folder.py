@@ -167,7 +167,7 @@ def test_loading_again_gives_the_same_bytes(store, tmp_path):
 def test_an_unreadable_image_is_named(tmp_path):
     files = {**flowers(), "train/tulip/3.png": b"<html>not found</html>"}
     sentence = refuse(folder(tmp_path / "x", files), tmp_path)
-    assert sentence.startswith("train/tulip/3.png is no readable image (cannot identify image file")
+    assert sentence == "train/tulip/3.png is no readable image (of no known format); repair or remove it"
 
 
 def test_images_of_different_sizes_are_told_with_the_remedy(tmp_path):
@@ -207,7 +207,7 @@ def test_parameters_that_make_no_sense_are_told(tmp_path, parameters, sentence):
 
 def test_labels_that_do_not_fit_the_folders_are_told(tmp_path):
     (tmp_path / "labels.txt").write_text("rose\nlily\n")
-    sentence = "the labels name no class 'tulip', which has a folder; add it, or remove those"
+    sentence = "the labels name no class 'tulip', which has a folder; add it, or remove the folder"
     assert refuse(folder(tmp_path / "x", flowers()), tmp_path, tmp_path / "labels.txt") == sentence
 
 
