@@ -1,7 +1,11 @@
 """A user's own arrays: what is made of good ones, and what is said about bad ones."""
 
+from zipfile import ZipFile
+
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from dlas import data
 from dlas.errors import DataError
@@ -116,6 +120,56 @@ def test_a_file_that_cannot_be_read_is_named(tmp_path, kind):
     path = tmp_path / "flowers.npz"
     path.write_bytes(broken_files(tmp_path)[kind])
     assert f"{path} is no readable .npz file" in refuse(tmp_path, path)
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory):
+    """The bytes of two files that are read, one of them compressed, and a place for damaged ones."""
+    folder = tmp_path_factory.mktemp("fuzz")
+    np.savez(folder / "plain.npz", **arrays((2, 2, 1)))
+    np.savez_compressed(folder / "packed.npz", **arrays((2, 2, 1)))
+    return folder, [(folder / f"{name}.npz").read_bytes() for name in ("plain", "packed")]
+
+
+@given(st.sampled_from([0, 1]), st.lists(st.tuples(st.integers(0, 10**6), st.integers(0, 255)), min_size=1, max_size=4))
+def test_a_damaged_file_is_read_or_refused(whole, which, damage):
+    folder, contents = whole
+    content = bytearray(contents[which])
+    for position, value in damage:
+        content[position % len(content)] = value
+    (folder / "flowers.npz").write_bytes(content)
+    try:
+        Npz("flowers").load({"flowers": folder / "flowers.npz"}, folder)
+    except DataError as problem:
+        assert str(problem).startswith("dataset npz@flowers: ")  # noqa: PT017 - either is right
+
+
+def npy(header):
+    text = header.encode().ljust(118) + b"\n"
+    return b"\x93NUMPY\x01\x00" + len(text).to_bytes(2, "little") + text
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        "{'descr': '|u1', 'fortran_order': False, 'shape': (10**12, 8, 8, 3), }",
+        "{'descr': '|u1', 'fortran_order': False, 'shape': (1000000000000, 8, 8, 3), }",
+        "{'descr': '|O', 'fortran_order': False, 'shape': (1, 8, 8, 3), }",
+        "{'descr': '|u1', 'fortran_order': False, 'shape': (-1, 8, 8, 3), }",
+        "{'descr': '|u1', 'shape': (1, 8, 8, 3), }",
+        "__import__('os').system('true')",
+        "{" * 50,
+        "\\",
+    ],
+)
+def test_a_header_that_lies_is_refused(tmp_path, header):
+    np.savez(tmp_path / "flowers.npz", **arrays())
+    with ZipFile(tmp_path / "flowers.npz") as file:
+        members = {name: file.read(name) for name in file.namelist()}
+    with ZipFile(tmp_path / "flowers.npz", "w") as file:
+        for name, content in {**members, "x_train.npy": npy(header)}.items():
+            file.writestr(name, content)
+    assert "is no readable .npz file" in refuse(tmp_path, tmp_path / "flowers.npz")
 
 
 def test_a_folder_is_no_npz_file(tmp_path):
