@@ -45,7 +45,7 @@ def arrange(
             members[paths[name][0]][name] = number[paths[name][1]]
     parts = {part: Part(tuple(found), np.array([*found.values()], np.int64)) for part, found in members.items()}
     for part in () if partial else sorted(parts):
-        splits.check_classes(f"{place}: {part}", parts[part].labels, list(classes))
+        splits.check_classes(f"{place}: {part}", parts[part].labels, classes)
     return classes, parts
 
 

@@ -104,6 +104,11 @@ def test_an_empty_folder_is_a_class_without_images():
     )
 
 
+def test_a_part_without_images_is_told():
+    sentence = "test: class 'rose' has no images; give it some, or leave the class out"
+    assert refuse([*under("train"), "test/rose/", "test/tulip/"]) == sentence
+
+
 def test_a_class_that_only_the_test_images_have_is_told():
     assert refuse([*under("train", "test"), "test/lily/1.jpg"]) == (
         "train: class 'lily' has no images; give it some, or leave the class out"
