@@ -94,7 +94,9 @@ def test_what_can_be_learnt_is_learnt(source, tmp_path):
 def test_exactly_the_budget_is_seen(source, budget, tmp_path, monkeypatch):
     seen = []
     batch = training._Feed.batch
-    monkeypatch.setattr(training._Feed, "batch", lambda self, chosen: (seen.append(len(chosen)), batch(self, chosen))[1])
+    monkeypatch.setattr(
+        training._Feed, "batch", lambda self, chosen: (seen.append(len(chosen)), batch(self, chosen))[1]
+    )
     trained(source, replace(PLAIN, images=budget), tmp_path)
     last = budget % IMAGES % PLAIN.batch
     assert sum(seen) == budget - (last == 1)  # batch norm needs two images

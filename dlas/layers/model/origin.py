@@ -81,9 +81,9 @@ def fresh(option: Architecture, source: Artifact) -> "torch.nn.Module":
 
     torch.manual_seed(option.seed)
     shape, classes = tuple(source.facts["shape"]), source.facts["classes"]
-    module = option.module(shape, classes)
     place = f"model {write_option(option)}"  # type: ignore[arg-type]
     try:
+        module = option.module(shape, classes)
         with torch.no_grad():
             output = module.eval()(torch.zeros(2, *shape))
     except (RuntimeError, ValueError, AssertionError, IndexError) as problem:

@@ -34,6 +34,7 @@ def small(noise):
 @pytest.fixture
 def build(store, tmp_path):
     """Makes the Network artifact of a model's text for data."""
+
     def make(text, source, **given):
         (option,) = registry.parse("model", text)
         recipe = {"model": text, "source": source.key}

@@ -35,7 +35,10 @@ def linear(shape=(3, 8, 8), batch="n", flat_batch=-1, names=("x", "y"), element=
         numpy_helper.from_array(weight.reshape(-1, CLASSES), "weight"),
         numpy_helper.from_array(np.array([flat_batch, 192]), "flat"),
     ]
-    nodes = [helper.make_node("Reshape", [names[0], "flat"], ["r"]), helper.make_node("MatMul", ["r", "weight"], ["y0"])]
+    nodes = [
+        helper.make_node("Reshape", [names[0], "flat"], ["r"]),
+        helper.make_node("MatMul", ["r", "weight"], ["y0"]),
+    ]
     nodes.append(helper.make_node("Identity", ["y0"], [names[1]]))
     given = helper.make_tensor_value_info(names[0], element, [batch, *shape])
     result = helper.make_tensor_value_info(names[1], TensorProto.FLOAT, [batch, CLASSES])
