@@ -204,8 +204,8 @@ def test_the_error_of_a_range_names_layer_option_and_parameter(bounds):
         ),
         (
             "model",
-            "resnet8@weights=imagenet",
-            "model resnet8: weights=imagenet is not allowed; it must be one of train, random",
+            "resnet8@recipe=long",
+            "model resnet8: recipe=long is not allowed; it must be one of short, full",
         ),
         (
             "model",

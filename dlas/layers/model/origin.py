@@ -81,9 +81,9 @@ def fresh(option: Architecture, source: Artifact) -> "torch.nn.Module":
 
     torch.manual_seed(option.seed)
     shape, classes = tuple(source.facts["shape"]), source.facts["classes"]
-    module = option.module(shape, classes)
     place = f"model {write_option(option)}"  # type: ignore[arg-type]
     try:
+        module = option.module(shape, classes)
         with torch.no_grad():
             output = module.eval()(torch.zeros(2, *shape))
     except (RuntimeError, ValueError, AssertionError, IndexError) as problem:
@@ -169,6 +169,8 @@ def _entry(option: Architecture, source: Artifact) -> zoo.Entry:
 
 def read(path: Path) -> "dict[str, torch.Tensor]":
     """The tensors of a .safetensors file or of a state dict, which is read without unpickling objects."""
+    from pickle import UnpicklingError  # only its name: nothing is unpickled but tensors
+
     import torch
     from safetensors import SafetensorError
     from safetensors.torch import load_file
@@ -177,8 +179,9 @@ def read(path: Path) -> "dict[str, torch.Tensor]":
         if path.suffix == ".safetensors":
             return load_file(path)
         found = torch.load(path, map_location="cpu", weights_only=True)
-    except (SafetensorError, RuntimeError, EOFError, OSError, ValueError, KeyError) as problem:
-        raise DataError(f"{path} is no readable file of weights ({problem})") from problem
+    except (SafetensorError, UnpicklingError, RuntimeError, EOFError, OSError, ValueError, KeyError) as problem:
+        reason = str(problem).partition("\n")[0]
+        raise DataError(f"{path} is no readable file of weights ({reason})") from problem
     for wrapper in ("state_dict", "model_state_dict", "model"):
         found = found.get(wrapper, found) if isinstance(found, Mapping) else found
     if not isinstance(found, Mapping) or not all(isinstance(value, torch.Tensor) for value in found.values()):

@@ -1,0 +1,50 @@
+"""Every network: it is built, exported and rebuilt, and file and module give the same logits."""
+
+import numpy as np
+import pytest
+import torch
+
+from dlas import data, network
+
+QUICK = ["resnet8"]
+SLOW = [
+    *("resnet20", "resnet32", "resnet56", "resnet18@width=0.25", "resnet34@width=0.25", "resnet50@width=0.25"),
+    *("vgg16@width=0.25", "mobilenetv1@width=0.25", "mobilenetv2@width=0.25", "efficientnet-b0@width=0.25"),
+    *("densenet40@width=0.5", "densenet121@width=0.25", "densenet161@width=0.25"),
+    *("torchvision@regnet_y_400mf", "timm@vit_tiny_patch16_224"),
+]
+OPERATORS = (torch.ops.aten.convolution, torch.ops.aten.addmm, torch.ops.aten.mm)
+MODELS = [*QUICK, *(pytest.param(text, marks=pytest.mark.slow) for text in SLOW)]
+
+
+@pytest.mark.parametrize("size", [32, pytest.param(64, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("model", MODELS)
+def test_file_and_rebuilt_module_agree(model, size, noise, build):
+    source = noise((3, size, size))
+    made = build(model + ("," if "@" in model else "@") + "weights=random", source)
+    images, _ = data.load(source, "test")
+    module = network.rebuild(made)
+    for batch in (1, 3):
+        with torch.inference_mode():
+            expected = module(torch.from_numpy(images[:batch])).numpy()
+        found = network.run(made.file(network.ONNX), images[:batch])
+        assert np.abs(found - expected).max() <= 1e-4 * max(1.0, np.abs(expected).max())
+    assert made.facts["macs"] == _macs(module, size)
+    assert made.facts["parameters"] == sum(value.numel() for value in module.parameters())
+
+
+def _macs(module, size):
+    """Those of convolutions and linear operators, as torch counts them."""
+    from torch.utils.flop_counter import FlopCounterMode
+
+    with FlopCounterMode(display=False) as counter, torch.no_grad():
+        module(torch.zeros(1, 3, size, size))
+    flops = counter.get_flop_counts()["Global"]
+    return sum(flops.get(operator, 0) for operator in OPERATORS) // 2
+
+
+@pytest.mark.slow
+def test_a_vision_transformer_of_timm_is_trained(small, build):
+    made = build("timm@vit_tiny_patch16_224", small)
+    assert made.facts["recipe"]["optimizer"] == "adamw"
+    assert made.facts["accuracy"].keys() == {"validation", "test"}

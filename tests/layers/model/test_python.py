@@ -1,0 +1,78 @@
+"""A user's own function: what it is called with, what it may return, what makes its network stale."""
+
+import sys
+
+import pytest
+import torch
+
+from dlas import registry
+from dlas.errors import OptionError
+from dlas.layers.model import origin
+
+SOURCE = """
+from torch import nn
+
+def network(shape, classes):
+    return nn.Sequential(nn.Conv2d(shape[0], 8, 3), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(8, classes))
+
+def none(shape, classes):
+    return "no network"
+
+def other(shape, classes):
+    return network(shape, classes + 1)
+
+value = 3
+"""
+
+
+@pytest.fixture
+def own(tmp_path, monkeypatch, forget):
+    """The folder of a user's module, in which dlas is run."""
+    (tmp_path / "mine.py").write_text(SOURCE, encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", [path for path in sys.path if path])
+    yield tmp_path
+    sys.modules.pop("mine", None)
+
+
+def option(text):
+    return registry.parse("model", text)[0]
+
+
+def test_the_function_is_found_in_the_current_folder_and_told_shape_and_classes(own):
+    assert option("python@mine:network").module((3, 8, 8), 4)(torch.zeros(2, 3, 8, 8)).shape == (2, 4)
+
+
+def test_the_text_is_canonical():
+    assert registry.canonical("model", "python@target=a.b:c,weights=random") == "python@a.b:c,weights=random"
+
+
+@pytest.mark.parametrize(
+    ("target", "sentence"),
+    [
+        ("nowhere:f", "there is no module 'nowhere'; run in its folder, or name that in PYTHONPATH"),
+        ("no.where:f", "there is no module 'no.where'; run in its folder, or name that in PYTHONPATH"),
+        ("mine:missing", "mine has no function 'missing'; write package.module:function"),
+        ("mine:value", "mine has no function 'value'; write package.module:function"),
+        ("mine", "mine has no function ''; write package.module:function"),
+        ("mine:none", "the function returns a str, not a torch module; return one"),
+    ],
+)
+def test_what_is_no_network_is_told(target, sentence, own):
+    with pytest.raises(OptionError) as caught:
+        option(f"python@{target}").module((3, 8, 8), 4)
+    assert str(caught.value) == f"model python@{target}: {sentence}"
+
+
+def test_a_network_for_other_classes_is_told(own, small):
+    with pytest.raises(OptionError) as caught:
+        origin.fresh(option("python@mine:other"), small)
+    assert str(caught.value) == (
+        "model python@mine:other gives (2, 5) for two images; it must give one tensor of shape (2, 4)"
+    )
+
+
+def test_the_modules_source_decides_the_key(own, forget):
+    before = option("python@mine:network").ingredients()
+    (own / "mine.py").write_text(SOURCE + "\n", encoding="utf-8")
+    assert option("python@mine:network").ingredients() != before
