@@ -27,7 +27,7 @@ class Ternary:
     without_module: ClassVar = "give the network as a Python factory (model python@package.module:function)"
 
     threshold: float = parameter(
-        "weights below this share of the operator's largest become zero",
+        "weights below this share of the largest become zero",
         0.05,
         positional=True,
         low=0,
