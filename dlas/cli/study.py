@@ -77,5 +77,6 @@ def _show(out: Path, quiet: bool, work: Callable[[Listen], "xr.Dataset"]) -> Non
     from dlas.cli import show
 
     show.print_table(cube)
-    print("".join(f"\n{line}" for line in told(json.loads(cube.attrs["spec"]).get("search", {}))))
+    for number, line in enumerate(told(json.loads(cube.attrs["spec"]).get("search", {}))):
+        print(line if number else f"\n{line}")
     print(f"\ncube     {out}\nin Python  import dlas; cube = dlas.open_cube({str(out)!r})")

@@ -406,20 +406,46 @@ Commands:
 
 COMPRESSION = """\
 compression
-  channel-prune
-      Remove the channels of least L1 norm from every operator (Torch-Pruning), fine-tune what is left.
-      @RATIO: share of each operator's channels to remove (float, above 0 and below 1, required)
-      align=: channels left are a multiple of this; odd widths are slow (int, at least 1, default 8)
+  bf16
+      Store the operators' weights in bfloat16; the arithmetic stays float32 unless asked for.
+      compute=: arithmetic; bf16 is kept where the runtime proves it (one of fp32, bf16, default fp32)
+  block-prune
+      Zero the blocks of least L1 norm of each operator's matrix, OC rows by IC*KH*KW columns.
+      @SPARSITY: share of the blocks that become zero (float, above 0 and below 1, required)
+      block=: rows x columns of a block (one of 4x1, 8x1, 16x1, 32x1, 1x4, 1x8, 1x16, 4x4, 8x8, 16x16, default 16x1)
+      scope=: ranked all together, or in each operator (one of global, operator, default global)
       finetune=: fine-tuning budget in images (int, at least 0, default 6000)
+  channel-prune
+      Remove the channels that count least (Torch-Pruning), fine-tune what is left.
+      @RATIO: share of the channels to remove (float, above 0 and below 1, required)
+      criterion=: what tells which channels go (one of l1, l2, taylor, fisher, default l1)
+      scope=: ranked in each operator, or all together (one of global, operator, default operator)
+      align=: channels left are a multiple of this; odd widths are slow (int, at least 1, default 8)
+      images=: training images that taylor and fisher take gradients of (int, at least 1, default 256)
+      finetune=: fine-tuning budget in images (int, at least 0, default 6000)
+      seed=: draws the images of taylor and fisher (int, at least 0, default 0)
+  fp16
+      Store the operators' weights in float16 (IEEE binary16); the arithmetic stays float32 unless asked for.
+      compute=: arithmetic; fp16 is kept where the runtime proves it (one of fp32, fp16, default fp32)
   int8
-      Quantise weights (signed, per channel) and activations (unsigned) by ONNX Runtime's static quantiser.
+      Quantise weights (signed, per channel) and activations after calibration on training images.
       calibration=: training images that set the ranges (int, at least 1, default 128)
+      quantizer=: what quantises; nncf suits OpenVINO (one of onnxruntime, nncf, default onnxruntime)
+      method=: how ranges follow from what was seen (one of minmax, percentile, entropy, default minmax)
   none
       No compression: the network as it was trained.
-  weight-prune
-      Zero the smallest weights of the whole network (global L1), fine-tune what is left.
-      @SPARSITY: share of the weights that become zero (float, above 0 and below 1, required)
+  ternary
+      Weights of every operator but the first and the last become -Wn, 0 or Wp; both are learned.
+      @THRESHOLD: weights below this share of the largest become zero (float, above 0 and below 1, default 0.05)
       finetune=: fine-tuning budget in images (int, at least 0, default 6000)
+  weight-prune
+      Zero the weights that count least, keep them zero while the rest is fine-tuned.
+      @SPARSITY: share of the weights that become zero (float, above 0 and below 1, required)
+      scope=: ranked all together, or in each operator (one of global, operator, default global)
+      criterion=: what tells which weights go: magnitude, or chance (one of l1, random, default l1)
+      schedule=: at once, or in four stages of growing sparsity (one of oneshot, iterative, default oneshot)
+      finetune=: fine-tuning budget in images (int, at least 0, default 6000)
+      seed=: draws the weights of criterion=random (int, at least 0, default 0)
 
 """
 

@@ -113,7 +113,7 @@ class _Runner:
         torch.cuda.synchronize(self._device)
 
     def output(self) -> Logits:
-        return np.array(self._output.float().cpu())
+        return np.array(self._output.float().cpu().numpy())
 
     def evidence(self) -> Evidence:
         import torch

@@ -14,7 +14,7 @@ from dlas.layers.compression import Report, finetune, masks
 from dlas.layers.compression.masks import Masks
 from dlas.option import parameter
 
-BLOCKS = ("4x1", "8x1", "16x1", "32x1", "1x4", "1x8", "1x16", "1x32", "4x4", "8x8", "16x16")
+BLOCKS = ("4x1", "8x1", "16x1", "32x1", "1x4", "1x8", "1x16", "4x4", "8x8", "16x16")
 
 
 @dataclass(frozen=True)
@@ -22,7 +22,7 @@ class BlockPrune:
     """Zero the blocks of least L1 norm of each operator's matrix, OC rows by IC*KH*KW columns."""
 
     name: ClassVar = "block-prune"
-    suggested: ClassVar = ("block-prune@0.8",)
+    suggested: ClassVar[tuple[str, ...]] = ()  # nothing to see without a block-sparse primitive
     packages: ClassVar = ("torch", "onnxscript", "onnxruntime")
     takes_module: ClassVar = True
     leaves_module: ClassVar = True
@@ -30,7 +30,7 @@ class BlockPrune:
 
     sparsity: float = parameter("share of the blocks that become zero", positional=True, low=0, high=1, open=True)
     block: str = parameter("rows x columns of a block", "16x1", choices=BLOCKS)
-    scope: str = parameter("where blocks are ranked: all together, or in each operator", "global", choices=masks.SCOPES)
+    scope: str = parameter("ranked all together, or in each operator", "global", choices=masks.SCOPES)
     finetune: int = parameter("fine-tuning budget in images", finetune.BUDGET, low=0)
 
     def compress(self, before: Artifact, source: Artifact, out: Path, work: Path, report: Report) -> dict[str, Any]:

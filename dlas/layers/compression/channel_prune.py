@@ -29,9 +29,7 @@ class ChannelPrune:
 
     ratio: float = parameter("share of the channels to remove", positional=True, low=0, high=1, open=True)
     criterion: str = parameter("what tells which channels go", "l1", choices=CRITERIA)
-    scope: str = parameter(
-        "where channels are ranked: in each operator, or all together", "operator", choices=masks.SCOPES
-    )
+    scope: str = parameter("ranked in each operator, or all together", "operator", choices=masks.SCOPES)
     align: int = parameter("channels left are a multiple of this; odd widths are slow", 8, low=1)
     images: int = parameter("training images that taylor and fisher take gradients of", 256, low=1)
     finetune: int = parameter("fine-tuning budget in images", finetune.BUDGET, low=0)

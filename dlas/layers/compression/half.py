@@ -41,7 +41,7 @@ class Bf16:
     """Store the operators' weights in bfloat16; the arithmetic stays float32 unless asked for."""
 
     name: ClassVar = "bf16"
-    suggested: ClassVar = ("bf16",)
+    suggested: ClassVar[tuple[str, ...]] = ()  # as fp16, with less precision
     packages: ClassVar = ("onnxruntime", "onnx")
     takes_module: ClassVar = False
     leaves_module: ClassVar = True

@@ -46,7 +46,7 @@ def backward(module: "torch.nn.Module", source: Artifact, count: int, seed: int)
 
 
 class Fisher:
-    """Fisher information of a gate on each channel (arXiv 1801.05787, equation 9): half the mean square of g_nk.
+    """Fisher information of a gate on each channel (arXiv 1801.05787): half the mean square of g_nk.
 
     g_nk sums activation times gradient of channel k over image n's positions. Channels that must go together share
     one gate, which acts after the normalisations of the group, or after its operators where it has none. Scores are

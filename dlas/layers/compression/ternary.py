@@ -27,7 +27,7 @@ class Ternary:
     without_module: ClassVar = "give the network as a Python factory (model python@package.module:function)"
 
     threshold: float = parameter(
-        "weights below this share of the operator's largest become zero",
+        "weights below this share of the largest become zero",
         0.05,
         positional=True,
         low=0,
@@ -67,7 +67,10 @@ def _quantise(child: "torch.nn.Module", threshold: float) -> None:
 
 
 def _quantiser(threshold: float, positive: "torch.Tensor", negative: "torch.Tensor") -> "torch.nn.Module":
-    """arXiv 1612.01064, section 3: equation 6 forward, equations 7 (with the sign of Wn) and 8 backward."""
+    """The quantiser of arXiv 1612.01064, section 3: three values forward, scaled gradients backward.
+
+    The gradient of Wn has the sign that -Wn gives it, which the paper leaves out.
+    """
     import torch
 
     class Quantise(torch.autograd.Function):

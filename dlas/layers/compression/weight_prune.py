@@ -24,9 +24,7 @@ class WeightPrune:
     without_module: ClassVar = "add finetune=0 to prune the file as it is"
 
     sparsity: float = parameter("share of the weights that become zero", positional=True, low=0, high=1, open=True)
-    scope: str = parameter(
-        "where weights are ranked: all together, or in each operator", "global", choices=masks.SCOPES
-    )
+    scope: str = parameter("ranked all together, or in each operator", "global", choices=masks.SCOPES)
     criterion: str = parameter("what tells which weights go: magnitude, or chance", "l1", choices=masks.CRITERIA)
     schedule: str = parameter("at once, or in four stages of growing sparsity", "oneshot", choices=tuple(STAGES))
     finetune: int = parameter("fine-tuning budget in images", finetune.BUDGET, low=0)
