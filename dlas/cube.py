@@ -6,17 +6,18 @@ import os
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import xarray as xr
 
 from dlas import registry
 from dlas.errors import CubeError, OptionError
+from dlas.layers.hardware import Hardware
 from dlas.option import LAYERS, name_of, parameters
 from dlas.stack import Stack
 from dlas.study.journal import Journal
-from dlas.study.plan import Plan, journal_path
+from dlas.study.plan import HERE, Plan, journal_path
 from dlas.study.results import Values, hosts, results
 from dlas.study.spec import Measure, Part, Study, located
 
@@ -114,13 +115,15 @@ def _parsed(axes: Mapping[str, Sequence[str]], plan: Plan) -> dict[str, tuple[st
     """Parameters of the options as extra coordinates."""
     levels = [_level(text) for text in axes["compression"]]
     techniques = ["+".join(name_of(o) for o in registry.parse("compression", t)) for t in axes["compression"]]
-    hardware = [registry.parse("hardware", text)[0] for text in axes["hardware"]]
+    hardware = [cast(Hardware, registry.parse("hardware", text)[0]) for text in axes["hardware"]]
+    models = {HERE: plan.host.cpu, **{name: host.cpu for name, host in plan.named.items()}}
     return {
         "technique": ("compression", techniques),
         "level": ("compression", levels),
         "threads": ("hardware", [getattr(option, "threads", 0) for option in hardware]),
         "batch": ("hardware", [getattr(option, "batch", 1) for option in hardware]),
-        "host": ("hardware", [plan.host.cpu for _ in hardware]),
+        "at": ("hardware", [option.at for option in hardware]),
+        "host": ("hardware", [models.get(option.at, "") for option in hardware]),
     }
 
 
@@ -141,18 +144,28 @@ def _attributes(plan: Plan, sessions: Sequence[Mapping[str, Any]]) -> dict[str, 
         "measure": asdict(study.measure),
         **({"search": study.search} if study.search else {}),
     }
-    own = [s for s in sessions if s["host"] == plan.host.fingerprint]
+    parts = plan.by_host()
+    own = [s for s in sessions if s["host"] == parts[0].host.fingerprint and _at(s) == parts[0].baseline.at]
+    ours = [s for s in sessions if any(s["host"] == p.host.fingerprint and _at(s) == p.baseline.at for p in parts)]
+    noise = {_at(s): s["environment"]["noise"] for s in ours if "noise" in s["environment"]}
     return {
         "format": FORMAT,
         "title": study.name,
         "baseline": json.dumps(study.baseline.as_dict()),
         "spec": json.dumps(spec),
-        "host": json.dumps(asdict(plan.host)),
-        "host_fingerprint": plan.host.fingerprint,
+        "host": json.dumps(asdict(parts[0].host)),
+        "host_fingerprint": parts[0].host.fingerprint,
+        "hosts": json.dumps({p.baseline.at: asdict(p.host) for p in parts}),
         "environment": json.dumps(own[-1]["environment"] if own else {}),
-        "measured": json.dumps(sorted({s["started"][:10] for s in own})),
-        "other_hosts": json.dumps(hosts(sessions, plan.host)),
+        "measured": json.dumps(sorted({s["started"][:10] for s in ours})),
+        "other_hosts": json.dumps(hosts(sessions, [p.host for p in parts])),
+        "noise": json.dumps(noise),
     }
+
+
+def _at(session: Mapping[str, Any]) -> str:
+    """The name under which a session measured."""
+    return str(session["environment"].get("at", HERE))
 
 
 def study_of(cube: xr.Dataset, places: Mapping[str, Path]) -> Study:

@@ -16,6 +16,7 @@ from dlas.errors import DataError
 _SHARED = ("dlas.data", "dlas.network", "dlas.training")
 _SHARED_FOLDER = "dlas.tensorir"
 _CHUNK = 1 << 20
+_BUILDS = {"onnxruntime": ("onnxruntime-gpu",)}  # distributions of the same module
 
 
 def digest(value: Mapping[str, Any]) -> str:
@@ -125,8 +126,10 @@ def _normalised(source: str) -> str:
 
 @cache
 def package_version(package: str) -> str | None:
-    """The installed version of a package, or None."""
-    try:
-        return version(package)
-    except PackageNotFoundError:
-        return None
+    """The installed version of a package, or of another build that takes its place; None without either."""
+    for name in (package, *_BUILDS.get(package, ())):
+        try:
+            return version(name) if name == package else f"{version(name)} ({name})"
+        except PackageNotFoundError:
+            continue
+    return None

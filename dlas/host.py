@@ -4,14 +4,18 @@ import hashlib
 import json
 import os
 import platform
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 _RELEVANT_FLAGS = ("avx", "fma", "f16c", "amx", "sse4")
-_CGROUP = Path("/sys/fs/cgroup")
+_INTEL = "0x8086"  # its PCI vendor number
+CGROUPS = Path("/sys/fs/cgroup")
+MEMBERSHIP = Path("/proc/self/cgroup")
+DRI = Path("/dev/dri")
+DRM = Path("/sys/class/drm")
 
 
 NATIVE = "native"  # no ceiling: whatever the processor has
@@ -55,11 +59,15 @@ class Host:
     quota: float | None
     memory: int
     gpus: tuple[str, ...] = ()
+    intel_gpus: tuple[str, ...] = ()
 
     @property
     def fingerprint(self) -> str:
         """Short hash; figures of hosts with different fingerprints are never paired."""
-        return hashlib.sha256(json.dumps(asdict(self), sort_keys=True).encode()).hexdigest()[:12]
+        facts = asdict(self)
+        if not self.intel_gpus:  # so that hosts without one are still those that older journals know
+            del facts["intel_gpus"]
+        return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:12]
 
     @property
     def isas(self) -> tuple[str, ...]:
@@ -94,9 +102,10 @@ def probe() -> Host:
         flags=flags,
         caches=_caches(),
         cores=len(os.sched_getaffinity(0)),
-        quota=_quota(),
+        quota=quota(),
         memory=os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 2**30 * 2**30,
         gpus=_gpus(),
+        intel_gpus=_intel_gpus(),
     )
 
 
@@ -109,7 +118,7 @@ def _cpuinfo() -> dict[str, str]:
 def _caches() -> tuple[str, ...]:
     folders = sorted(Path("/sys/devices/system/cpu/cpu0/cache").glob("index*"))
     return tuple(
-        f"L{_word(f / 'level')} {_word(f / 'type').lower()} {_word(f / 'size')}"
+        f"L{read_word(f / 'level')} {read_word(f / 'type').lower()} {read_word(f / 'size')}"
         for f in folders
         if (f / "size").exists()
     )
@@ -118,21 +127,52 @@ def _caches() -> tuple[str, ...]:
 def _gpus() -> tuple[str, ...]:
     """Models of the CUDA devices, as the driver tells them; those it tells nothing of are just there."""
     devices = sorted(Path("/dev").glob("nvidia[0-9]*"))
-    told = [_word(file) for file in sorted(Path("/proc/driver/nvidia/gpus").glob("*/information"))]
+    told = [read_word(file) for file in sorted(Path("/proc/driver/nvidia/gpus").glob("*/information"))]
     models = [line.partition(":")[2].strip() for text in told for line in text.splitlines() if line.startswith("Model")]
     return tuple(models) if len(models) == len(devices) else tuple(device.name for device in devices)
 
 
-def _quota() -> float | None:
-    """Cores that the control group grants (version 2, then version 1), or None without a limit."""
-    allowed, _, period = _word(_CGROUP / "cpu.max").partition(" ")
+def _intel_gpus() -> tuple[str, ...]:
+    """Intel's devices among the render nodes, by their PCI numbers, as the kernel tells them."""
+    nodes = sorted(node.name for node in DRI.glob("renderD*"))
+    folders = [DRM / node / "device" for node in nodes]
+    return tuple(f"intel {read_word(f / 'device')}" for f in folders if read_word(f / "vendor") == _INTEL)
+
+
+# --- control groups ---------------------------------------------------------------------------------------------------
+
+
+def quota() -> float | None:
+    """Cores that the tightest control group around this process grants it, or None without a limit."""
+    return min(filter(None, map(_quota, control_groups("cpu"))), default=None)
+
+
+def control_groups(controller: str) -> Iterator[Path]:
+    """Folders of this process's control group and of those around it, which limit it too; version 2 or 1."""
+    root = CGROUPS / controller
+    version_1 = root.is_dir()
+    root = root if version_1 else CGROUPS
+    own = Path("/")
+    for line in read_word(MEMBERSHIP).splitlines():
+        number, controllers, path = line.split(":", 2)
+        if controller in controllers.split(",") if version_1 else number == "0":
+            own = Path(path)
+    for group in (own, *own.parents):
+        # A container may see its path on the host, which its own /sys does not have.
+        folder = root / group.relative_to("/")
+        if folder.is_dir():
+            yield folder
+
+
+def _quota(folder: Path) -> float | None:
+    allowed, _, period = read_word(folder / "cpu.max").partition(" ")
     if not period:
-        allowed = _word(_CGROUP / "cpu" / "cpu.cfs_quota_us")
-        period = _word(_CGROUP / "cpu" / "cpu.cfs_period_us")
+        allowed, period = read_word(folder / "cpu.cfs_quota_us"), read_word(folder / "cpu.cfs_period_us")
     return int(allowed) / int(period) if allowed.isdigit() and period.isdigit() else None
 
 
-def _word(path: Path) -> str:
+def read_word(path: Path) -> str:
+    """What a file of /proc or /sys says; empty where there is none, or none for this user."""
     try:
         return path.read_text(encoding="utf-8").strip()
     except OSError:

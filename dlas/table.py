@@ -9,7 +9,9 @@ from typing import Any
 import xarray as xr
 
 from dlas.cube import frame, label
+from dlas.measure.noise import Glance, too_noisy
 from dlas.rounding import BYTES, TIMES, quantity, with_interval
+from dlas.study.spec import Measure
 
 HEADINGS = ("option", "accuracy %", "latency", "speed-up", "verdict", "size", "status", "remark")
 _NUMBER = re.compile(r"\d+(?:\.\d+)?")
@@ -67,6 +69,25 @@ def warnings(cube: xr.Dataset) -> list[str]:
             worst = (max(numbers, default=0.0), label(cell, baseline), sentence)
             kinds.setdefault(_NUMBER.sub("", sentence), []).append(worst)
     return [_warning(found, len(cells)) for found in kinds.values()]
+
+
+def notes(cube: xr.Dataset) -> list[str]:
+    """What must be known of a cube as a whole: measured where and when, if not in one place and on one day."""
+    told = {name: json.loads(cube.attrs.get(name, "null")) for name in ("hosts", "measured", "other_hosts", "noise")}
+    sentences = []
+    if len(told["hosts"] or ()) > 1:
+        places = ", ".join(f"{name or 'here'} ({host['cpu']})" for name, host in told["hosts"].items())
+        sentences.append(f"measured on {len(told['hosts'])} hosts, which are not compared: {places}")
+    if len(told["measured"] or ()) > 1:
+        sentences.append(f"measured on {len(told['measured'])} days: {', '.join(told['measured'])}")
+    if told["other_hosts"]:
+        others = ", ".join(told["other_hosts"])
+        sentences.append(f"the journal also holds figures of other hosts ({others}); they are not shown")
+    asked = Measure(**json.loads(cube.attrs["spec"])["measure"])
+    for name, seen in (told["noise"] or {}).items():
+        noisy = too_noisy(Glance(**seen), asked.margin, asked.budget, asked.processes)
+        sentences += [f"{name or 'here'}: {noisy}"] if noisy else []
+    return sentences
 
 
 def _warning(found: list[tuple[float, str, str]], cells: int) -> str:

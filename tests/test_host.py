@@ -1,12 +1,14 @@
 """What is read about a host, and what makes two hosts differ."""
 
+import json
 import os
-from dataclasses import replace
+from dataclasses import asdict, replace
 
 import pytest
 
 from dlas import host
 from dlas.host import Host
+from dlas.measure import surroundings
 
 HOST = Host("A CPU", "x86_64", ("avx", "avx2"), ("L1 data 32K",), 4, None, 2**34)
 
@@ -29,17 +31,43 @@ def test_only_flags_that_matter_to_kernels_are_kept():
     [
         ({"cpu.max": "max 100000"}, None),
         ({"cpu.max": "150000 100000"}, 1.5),
+        ({"job/cpu.max": "150000 100000"}, 1.5),
+        ({"cpu.max": "100000 100000", "job/cpu.max": "max 100000"}, 1.0),
+        ({"cpu.max": "300000 100000", "job/cpu.max": "200000 100000"}, 2.0),
         ({"cpu/cpu.cfs_quota_us": "200000", "cpu/cpu.cfs_period_us": "100000"}, 2.0),
+        ({"cpu/job/cpu.cfs_quota_us": "50000", "cpu/job/cpu.cfs_period_us": "100000"}, 0.5),
         ({"cpu/cpu.cfs_quota_us": "-1", "cpu/cpu.cfs_period_us": "100000"}, None),
         ({}, None),
     ],
 )
-def test_the_quota_is_read_from_either_version_of_control_groups(tmp_path, monkeypatch, files, quota):
+def test_the_quota_is_that_of_the_tightest_group_in_either_version(tmp_path, monkeypatch, files, quota):
     for name, text in files.items():
-        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_text(text + "\n")
-    monkeypatch.setattr(host, "_CGROUP", tmp_path)
+    (tmp_path / "membership").write_text("4:cpu,cpuacct:/job\n0::/job\n")
+    monkeypatch.setattr(host, "CGROUPS", tmp_path)
+    monkeypatch.setattr(host, "MEMBERSHIP", tmp_path / "membership")
     assert host.probe.__wrapped__().quota == quota
+    assert surroundings.read(0).quota == quota, "one reading for all"
+
+
+def test_intels_graphics_are_its_render_nodes(tmp_path, monkeypatch):
+    monkeypatch.setattr(host, "DRI", tmp_path / "dri")
+    monkeypatch.setattr(host, "DRM", tmp_path / "drm")
+    assert host.probe.__wrapped__().intel_gpus == ()
+    for node, vendor, device in (("renderD128", "0x10de", "0x2335"), ("renderD129", "0x8086", "0x56a0")):
+        folder = tmp_path / "drm" / node / "device"
+        folder.mkdir(parents=True)
+        (tmp_path / "dri").mkdir(exist_ok=True)
+        (tmp_path / "dri" / node).touch()
+        (folder / "vendor").write_text(vendor + "\n")
+        (folder / "device").write_text(device + "\n")
+    assert host.probe.__wrapped__().intel_gpus == ("intel 0x56a0",)
+
+
+def test_a_host_sent_as_json_is_the_same_host():
+    here = replace(HOST, gpus=("A GPU",), intel_gpus=("intel 0x56a0",), quota=1.5)
+    assert host.revive(json.loads(json.dumps(asdict(here)))) == here
 
 
 @pytest.mark.parametrize(("quota", "threads"), [(None, 4), (8.0, 4), (2.9, 2), (0.5, 1)])
@@ -62,6 +90,7 @@ def test_equal_hosts_have_equal_fingerprints():
         {"cores": 2},
         {"quota": 1.5},
         {"memory": 2**33},
+        {"intel_gpus": ("intel 0x56a0",)},
     ],
 )
 def test_whatever_differs_makes_another_host(change):

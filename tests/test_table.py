@@ -1,5 +1,6 @@
 """The table that people read: never more digits than the interval allows, the best first, what is missing last."""
 
+import json
 import math
 
 import numpy as np
@@ -246,4 +247,29 @@ def test_warnings_are_told_once_for_each_kind_with_the_worst():
     assert warnings(cube) == [
         "codegen=torch (worst of 2 of 2 cells): " + drift.format("12%"),
         "baseline: margin not reached: ±3.0% instead of ±2.0%",
+    ]
+
+
+def test_a_cube_of_one_host_and_one_day_needs_no_note():
+    assert table.notes(cube_of({stack(): measured()})) == []
+
+
+def test_several_hosts_and_days_are_said_in_words():
+    cube = cube_of({stack(): measured()})
+    cube.attrs["hosts"] = json.dumps({"": {"cpu": "Toy CPU"}, "lab": {"cpu": "Big CPU"}})
+    cube.attrs["measured"] = json.dumps(["2024-02-28", "2024-02-29"])
+    cube.attrs["other_hosts"] = json.dumps(["Old CPU"])
+    assert table.notes(cube) == [
+        "measured on 2 hosts, which are not compared: here (Toy CPU), lab (Big CPU)",
+        "measured on 2 days: 2024-02-28, 2024-02-29",
+        "the journal also holds figures of other hosts (Old CPU); they are not shown",
+    ]
+
+
+def test_a_host_that_was_too_noisy_is_said_with_the_remedy():
+    cube = cube_of({stack(): measured()})
+    cube.attrs["noise"] = json.dumps({"": {"half": 0.05, "seconds": 0.25}, "lab": {"half": 0.03, "seconds": 0.25}})
+    assert table.notes(cube) == [
+        "here: this host is too noisy for a margin of ±2%: ±2.5% is to be expected of 3 s a cell; "
+        "end other programs (`dlas doctor` tells more), or raise --budget to 5s"
     ]

@@ -16,7 +16,7 @@ def speedup(cube: xr.Dataset, over: str | None = None) -> xr.Dataset:
 
     `over="codegen=openvino"` compares each cell with the one that differs from it in that layer only; without it
     with the baseline. Both cells were paired with the baseline of their block: log-ratios subtract, and their
-    variances add.
+    variances add. Cells on another host than the one compared with have none.
     """
     logs = _log(cube["relative_latency"])
     half = (_log(cube["relative_latency_high"]) - _log(cube["relative_latency_low"])) / 2
@@ -24,7 +24,7 @@ def speedup(cube: xr.Dataset, over: str | None = None) -> xr.Dataset:
         layer, option = _reference(over)
         chosen = cube[layer].values.tolist().index(select(cube, **{layer: option})[layer].item())
         other = {"logs": logs.isel({layer: chosen}, drop=True), "half": half.isel({layer: chosen}, drop=True)}
-        logs = (logs - other["logs"]).transpose(*LAYERS)
+        logs = _on_one_host(cube, layer, chosen, logs - other["logs"]).transpose(*LAYERS)
         # A cell over itself is one, with nothing to estimate.
         half = _added(half, other["half"]).where(cube[layer] != option, 0.0).transpose(*LAYERS)
     values = {"speedup": -logs, "speedup_low": -logs - half, "speedup_high": half - logs}
@@ -34,6 +34,13 @@ def speedup(cube: xr.Dataset, over: str | None = None) -> xr.Dataset:
     return found.assign_attrs(baseline=cube.attrs["baseline"], over=over or "the baseline").assign(
         status=cube["status"]
     )
+
+
+def _on_one_host(cube: xr.Dataset, layer: str, chosen: int, logs: xr.DataArray) -> xr.DataArray:
+    """Only the cells that were measured where the one compared with was: hosts are never paired."""
+    if layer != "hardware" or "at" not in cube.coords:
+        return logs
+    return logs.where(cube["at"] == cube["at"].values[chosen])
 
 
 def _reference(over: str) -> tuple[str, str]:

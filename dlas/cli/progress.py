@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.status import Status
 from rich.text import Text
 
-from dlas.study.progress import Listen, Progress, nobody
+from dlas.study.progress import WARNING, Listen, Progress, nobody
 
 _VERBS = {"build": "building", "measure": "measuring"}
 _REFRESH = 1  # a second; a livelier line would disturb what is measured
@@ -22,13 +22,16 @@ def shown(quiet: bool) -> Iterator[Listen]:
         yield nobody
     elif console.is_terminal:
         with console.status("planning", refresh_per_second=_REFRESH) as status:
-            yield lambda progress: _live(status, progress)
+            yield lambda progress: _live(console, status, progress)
     else:
         yield _Lines().tell
 
 
-def _live(status: Status, progress: Progress) -> None:
-    status.update(Text(sentence(progress)))
+def _live(console: Console, status: Status, progress: Progress) -> None:
+    if progress.phase == WARNING:
+        console.print(Text(sentence(progress)))  # it stays, above the line that changes
+    else:
+        status.update(Text(sentence(progress)))
 
 
 class _Lines:
@@ -47,6 +50,8 @@ class _Lines:
 
 def sentence(progress: Progress) -> str:
     """`building 3/9, about 40 s left: compression int8`."""
+    if progress.phase == WARNING:
+        return f"warning: {progress.what}"
     left = f", about {duration(progress.left)} left" if progress.left is not None else ""
     return f"{_VERBS[progress.phase]} {progress.done}/{progress.total}{left}: {progress.what}"
 

@@ -49,5 +49,7 @@ def print_table(cube: xr.Dataset, sort: str | None = None) -> None:
     if not console.is_terminal:
         console = Console(highlight=False, width=_WIDE)
     console.print(shown)
-    for number, sentence in enumerate(table.warnings(cube)):
-        print(f"{'' if number else chr(10)}warning  {sentence}")
+    told = [f"warning  {sentence}" for sentence in table.warnings(cube)]
+    told += [f"note     {sentence}" for sentence in table.notes(cube)]
+    if told:
+        print("", *told, sep="\n")

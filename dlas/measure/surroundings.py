@@ -1,13 +1,12 @@
 """What lies around a measurement and may disturb it: governor, core siblings, the container's limits, load."""
 
 import os
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from dlas.host import control_groups, quota, read_word
+
 CPUS = Path("/sys/devices/system/cpu")
-CGROUPS = Path("/sys/fs/cgroup")
-MEMBERSHIP = Path("/proc/self/cgroup")
 
 _NO_LIMIT = 2**60  # bytes; version 1 writes the largest multiple of a page below 2**63 for "none"
 _UNITS = {"throttled_usec": 1e-6, "throttled_time": 1e-9}  # s; version 2, version 1
@@ -47,11 +46,11 @@ class Surroundings:
 def read(cpu: int) -> Surroundings:
     """The surroundings of a measurement on that processor."""
     return Surroundings(
-        governor=_text(CPUS / f"cpu{cpu}" / "cpufreq" / "scaling_governor") or None,
-        siblings=_listed(_text(CPUS / f"cpu{cpu}" / "topology" / "thread_siblings_list")) or (cpu,),
+        governor=read_word(CPUS / f"cpu{cpu}" / "cpufreq" / "scaling_governor") or None,
+        siblings=_listed(read_word(CPUS / f"cpu{cpu}" / "topology" / "thread_siblings_list")) or (cpu,),
         processors=os.cpu_count() or 1,
-        quota=min(filter(None, map(_quota, _groups("cpu"))), default=None),
-        memory_limit=min(filter(None, map(_memory_limit, _groups("memory"))), default=None),
+        quota=quota(),
+        memory_limit=min(filter(None, map(_memory_limit, control_groups("memory"))), default=None),
         throttling=throttling(),
         load=os.getloadavg(),
     )
@@ -59,41 +58,17 @@ def read(cpu: int) -> Surroundings:
 
 def throttling() -> Throttling:
     """The most that any control group around this process counted."""
-    counted = (_throttling(folder) for folder in _groups("cpu"))
+    counted = (_throttling(folder) for folder in control_groups("cpu"))
     return max(counted, key=lambda found: (found.times, found.seconds), default=Throttling(0, 0.0))
 
 
-def _groups(controller: str) -> Iterator[Path]:
-    """Folders of this process's control group and of those around it, which limit it too."""
-    root = CGROUPS / controller
-    version_1 = root.is_dir()
-    root = root if version_1 else CGROUPS
-    own = Path("/")
-    for line in _text(MEMBERSHIP).splitlines():
-        number, controllers, path = line.split(":", 2)
-        if controller in controllers.split(",") if version_1 else number == "0":
-            own = Path(path)
-    for group in (own, *own.parents):
-        # A container may see its path on the host, which its own /sys does not have.
-        folder = root / group.relative_to("/")
-        if folder.is_dir():
-            yield folder
-
-
-def _quota(folder: Path) -> float | None:
-    allowed, _, period = _text(folder / "cpu.max").partition(" ")
-    if not period:
-        allowed, period = _text(folder / "cpu.cfs_quota_us"), _text(folder / "cpu.cfs_period_us")
-    return int(allowed) / int(period) if allowed.isdigit() and period.isdigit() else None
-
-
 def _memory_limit(folder: Path) -> int | None:
-    limit = _text(folder / "memory.max") or _text(folder / "memory.limit_in_bytes")
+    limit = read_word(folder / "memory.max") or read_word(folder / "memory.limit_in_bytes")
     return int(limit) if limit.isdigit() and int(limit) < _NO_LIMIT else None
 
 
 def _throttling(folder: Path) -> Throttling:
-    pairs = (line.split() for line in _text(folder / "cpu.stat").splitlines())
+    pairs = (line.split() for line in read_word(folder / "cpu.stat").splitlines())
     counts = {pair[0]: int(pair[1]) for pair in pairs if len(pair) == 2}
     seconds = sum(counts.get(name, 0) * unit for name, unit in _UNITS.items())
     return Throttling(counts.get("nr_throttled", 0), seconds)
@@ -106,10 +81,3 @@ def _listed(text: str) -> tuple[int, ...]:
         first, _, last = part.partition("-")
         found += range(int(first), int(last or first) + 1)
     return tuple(found)
-
-
-def _text(path: Path) -> str:
-    try:
-        return path.read_text(encoding="utf-8").strip()
-    except OSError:
-        return ""

@@ -207,7 +207,7 @@ def _connect(address: str) -> Any:
 
 
 def _ingredients(study: Study) -> dict[str, dict[str, str | None]]:
-    """What of this process's software enters keys, or what is measured: all code of dlas and of plug-ins among it."""
+    """What enters keys or decides what is measured: all code of dlas and of plug-ins, versions of packages."""
     options = {option for stack in study.stacks() for layer in stack.as_dict() for option in stack.options(layer)}
     code = sorted({"dlas", *(type(option).__module__.partition(".")[0] for option in options)})
     packages = sorted({name for option in options for name in getattr(option, "packages", ())})
@@ -229,9 +229,7 @@ def refusal(expected: Mapping[str, Mapping[str, str | None]], answer: Any) -> st
     for package, here in expected["packages"].items():
         there = answer["packages"][package]
         if there != here:
-            return (
-                f"it has {package} {there or '(not installed)'}, this process {here or 'has none'}; make them the same"
-            )
+            return f"it has {package} {there or '(not installed)'}, here it is {here or 'none'}; make them the same"
     return ""
 
 

@@ -12,7 +12,10 @@ from dlas import fingerprint
 from dlas.artifacts import Store
 from dlas.errors import StudyError
 from dlas.host import Host
+from dlas.layers.hardware.cpu import Cpu
+from dlas.measure import noise
 from dlas.measure.lock import measuring_lock
+from dlas.measure.noise import Glance
 from dlas.process import Child, Died, Message, Report, environment
 from dlas.realise import Step, as_message
 from dlas.study.timing import Notes, Order, Timed, time_cells
@@ -40,6 +43,9 @@ class Bench(Protocol):
 
     def alone(self) -> AbstractContextManager[None]:
         """Held while the cells of a block are chosen and timed: studies that share the host take turns."""
+
+    def glance(self) -> Glance:
+        """How noisy it is there now; raises Unserved."""
 
     def time(self, order: Order, notes: Notes) -> list[Timed]:
         """Time one set of fresh processes there; raises Unserved."""
@@ -127,6 +133,11 @@ class Here:
     def alone(self) -> AbstractContextManager[None]:
         """The host's measuring lock."""
         return measuring_lock()
+
+    def glance(self) -> Glance:
+        """Look, alone."""
+        with measuring_lock():
+            return noise.glance(Cpu().start(self.host))
 
     def time(self, order: Order, notes: Notes) -> list[Timed]:
         """Time in children of this process."""

@@ -10,6 +10,7 @@ from typing import Any
 from dlas import host
 from dlas.artifacts import Store
 from dlas.host import Host
+from dlas.measure.noise import Glance
 from dlas.process import Report
 from dlas.realise import Step, as_message
 from dlas.study import tasks
@@ -162,7 +163,19 @@ class Elsewhere:
                 continue
             replay(answer["events"], notes)
             return [read_timed(one) for one in answer["timed"]]
-        raise Unserved(f"{TRIES} workers of {self._name} were lost while they measured; look at their logs, run again")
+        raise Unserved(self._too_often())
+
+    def glance(self) -> Glance:
+        """Look there."""
+        for _ in range(TRIES):
+            try:
+                return Glance(**self._cluster.call(self._worker(), tasks.glance, name=self._name))
+            except Lost:
+                continue
+        raise Unserved(self._too_often())
+
+    def _too_often(self) -> str:
+        return f"{TRIES} workers of {self._name} were lost while they measured; look at their logs, run again"
 
     def _worker(self) -> Worker:
         def fits(worker: Worker) -> bool:

@@ -115,6 +115,12 @@ class Journal:
             )
         return int(cursor.lastrowid or 0)
 
+    def add_to_environment(self, session: int, facts: Mapping[str, Any]) -> None:
+        """Add to what is known of where a session measures."""
+        with self._transaction() as connection:
+            query = "update session set environment = json_patch(environment, ?) where id = ?"
+            connection.execute(query, (json.dumps(facts), session))
+
     def note_cell(self, session: int, host: str, stack: Mapping[str, str], row: CellRow) -> None:
         """Set a cell's status; a record that is there stays unless a new one is given."""
         record = json.dumps(row.record) if row.record else None

@@ -3,10 +3,15 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
+WARNING = "warning"
+
 
 @dataclass(frozen=True)
 class Progress:
-    """How far a phase (`build` or `measure`) is; `left` is the estimated time left in it, in seconds."""
+    """How far a phase (`build` or `measure`) is; `left` is the estimated time left in it, in seconds.
+
+    In the phase `WARNING` it is a sentence that shall not be lost among the others.
+    """
 
     phase: str
     done: int

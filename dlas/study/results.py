@@ -186,7 +186,8 @@ def _interval(name: str, interval: Interval) -> Values:
     return {name: interval.value, f"{name}_low": interval.low, f"{name}_high": interval.high}
 
 
-def hosts(sessions: Sequence[Mapping[str, Any]], host: Host) -> list[str]:
+def hosts(sessions: Sequence[Mapping[str, Any]], shown: Sequence[Host]) -> list[str]:
     """CPU models of other hosts that measured into the same journal; their figures are not in the cube."""
-    others = {s["host"]: s["host_facts"]["cpu"] for s in sessions if s["host"] != host.fingerprint}
+    known = {host.fingerprint for host in shown}
+    others = {s["host"]: s["host_facts"]["cpu"] for s in sessions if s["host"] not in known}
     return sorted(others.values())

@@ -14,14 +14,15 @@ from dlas import host
 from dlas.artifacts import Store
 from dlas.errors import CubeError
 from dlas.host import Host, revive
+from dlas.measure.noise import too_noisy
 from dlas.study.building import Builder, Failure
-from dlas.study.crew import Crew, Unserved
+from dlas.study.crew import Bench, Crew, Unserved
 from dlas.study.elsewhere import gathered
 from dlas.study.journal import CellRow, Journal
 from dlas.study.lacking import Runs, lacking, wanted
 from dlas.study.measuring import Measurer
 from dlas.study.plan import HERE, Cell, Plan, journal_path, names, plan
-from dlas.study.progress import Listen, Progress
+from dlas.study.progress import WARNING, Listen, Progress
 from dlas.study.spec import Study
 
 
@@ -96,6 +97,7 @@ def _measure(tasks: Sequence[_Task], store: Store, out: Path, crew: Crew, listen
         bench = crew.bench(task.name, store)
         with closing(Journal(journal_path(out))) as journal:
             try:
+                _look(task.plan, bench, journal, task.session, tell)
                 Measurer(task.plan, bench, store, journal, task.session, task.want, tell).measure()
             except Unserved as problem:
                 return str(problem)
@@ -112,6 +114,16 @@ def _measure(tasks: Sequence[_Task], store: Store, out: Path, crew: Crew, listen
         except BaseException:
             crew.stop()  # the threads of the other hosts end with it
             raise
+
+
+def _look(part: Plan, bench: Bench, journal: Journal, session: int, tell: Listen) -> None:
+    """Say, before anything is measured, if the host is too noisy for what is asked, and keep what was seen."""
+    seen = bench.glance()
+    journal.add_to_environment(session, {"noise": asdict(seen)})
+    asked = part.study.measure
+    sentence = too_noisy(seen, asked.margin, asked.budget, asked.processes)
+    if sentence:
+        tell(Progress(WARNING, 0, 0, sentence))
 
 
 def unfinished(planned: Plan, out: Path) -> list[Cell]:

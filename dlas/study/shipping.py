@@ -29,9 +29,7 @@ def unpack(folder: Path, pieces: Sequence[Piece]) -> None:
     for name, start, content in pieces:
         path = folder / name
         if Path(name).is_absolute() or ".." in Path(name).parts:
-            raise StoreError(
-                f"a shipped artifact holds a file {name!r}, which is no name inside it; nothing was written"
-            )
+            raise StoreError(f"a shipped artifact has a file {name!r}, which lies outside of it; it was not written")
         path.parent.mkdir(parents=True, exist_ok=True)
         with path.open("r+b" if path.exists() else "wb") as file:
             file.seek(start)

@@ -14,7 +14,7 @@ from dlas.errors import BuildFailed, DlasError
 from dlas.measure.lock import measuring_lock
 from dlas.process import Message, describe
 from dlas.study import shipping
-from dlas.study.crew import Children, own_environment
+from dlas.study.crew import Children, Here, own_environment
 from dlas.study.shipping import Piece
 from dlas.study.timing import time_cells
 from dlas.study.wire import Recorder, read_order, read_step, write_timed
@@ -86,6 +86,12 @@ def build(step: Message, timeout: float, call: str) -> Message:
     say = _speaker(call)
     Children(_store()).make(read_step(step), timeout, lambda progress: say(progress))
     return {}
+
+
+@_answered
+def glance() -> Message:
+    """How noisy this host is now."""
+    return asdict(Here(_store(), host.probe()).glance())
 
 
 @_answered

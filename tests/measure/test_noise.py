@@ -3,7 +3,9 @@
 import numpy as np
 import pytest
 
-from dlas.measure.noise import BASELINE, CELLS, summary
+from dlas.host import probe
+from dlas.layers.hardware.cpu import Cpu
+from dlas.measure.noise import BASELINE, CELLS, GLANCE, Glance, glance, summary, too_noisy
 from dlas.measure.samples import Samples, drift
 
 ROUNDS, EACH = 60, 4
@@ -61,3 +63,20 @@ def test_drift_shows_between_processes_too():
 def test_drift_of_a_process_with_a_single_round():
     one = samples().only(np.arange(ROUNDS * EACH) < EACH)
     assert drift([one]) == 0.0
+
+
+def test_a_glance_says_what_a_longer_measurement_would_come_to():
+    seen = Glance(half=0.04, seconds=0.25)
+    assert seen.after(1.0) == pytest.approx(0.02)
+    assert too_noisy(seen, margin=0.02, budget=3.0, processes=3) == ""
+    assert too_noisy(seen, margin=0.01, budget=3.0, processes=3) == (
+        "this host is too noisy for a margin of ±1%: ±2% is to be expected of 3 s a cell; "
+        "end other programs (`dlas doctor` tells more), or raise --budget to 12s"
+    )
+
+
+@pytest.mark.slow
+def test_a_glance_at_this_host_finds_some_noise():
+    found = glance(Cpu().start(probe()))
+    assert found.seconds == GLANCE
+    assert 0 < found.half < 1

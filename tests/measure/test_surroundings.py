@@ -2,6 +2,7 @@
 
 import pytest
 
+from dlas import host as hosts
 from dlas.measure import surroundings
 from dlas.measure.surroundings import Throttling
 
@@ -16,9 +17,9 @@ def host(tmp_path, monkeypatch):
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(text + "\n")
 
-    monkeypatch.setattr(surroundings, "CGROUPS", tmp_path / "cgroup")
+    monkeypatch.setattr(hosts, "CGROUPS", tmp_path / "cgroup")
+    monkeypatch.setattr(hosts, "MEMBERSHIP", tmp_path / "membership")
     monkeypatch.setattr(surroundings, "CPUS", tmp_path / "cpus")
-    monkeypatch.setattr(surroundings, "MEMBERSHIP", tmp_path / "membership")
     (tmp_path / "cgroup").mkdir()
     return write
 

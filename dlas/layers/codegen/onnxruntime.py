@@ -11,6 +11,7 @@ import numpy as np
 from dlas import network as networks
 from dlas.artifacts import Artifact
 from dlas.data import Images
+from dlas.errors import Inapplicable
 from dlas.host import Place, Target
 from dlas.layers.codegen import Evidence, Kernel, Lowering, batch_shape
 from dlas.network import Logits
@@ -27,18 +28,22 @@ _KINDS = {
         ("Gemm", "FusedGemm", "MatMul", "FusedMatMul", "QGemm", "QLinearMatMul", "MatMulInteger"), "linear"
     ),
 }
+_PROVIDERS: Mapping[str, tuple[str, Mapping[str, int]]] = {
+    "cpu": ("CPUExecutionProvider", {}),
+    "cuda": ("CUDAExecutionProvider", {"use_tf32": 0}),
+}
 _INTEGER = ("QLinearConv", "ConvInteger", "QGemm", "QLinearMatMul", "MatMulInteger")
 
 
 @dataclass(frozen=True)
 class OnnxRuntime:
-    """ONNX Runtime's CPU provider with all graph optimisations."""
+    """ONNX Runtime's CPU or CUDA provider with all graph optimisations; TF32 off on CUDA."""
 
     name: ClassVar = "onnxruntime"
     suggested: ClassVar = ("onnxruntime",)
     packages: ClassVar = ("onnxruntime", "onnx")
     dialect: ClassVar = "onnxruntime"
-    devices: ClassVar = ("cpu",)
+    devices: ClassVar = ("cpu", "cuda")
     precisions: ClassVar = ("float32", "int8")
     takes_module: ClassVar = False
     depends_on: ClassVar = ()
@@ -55,26 +60,34 @@ class OnnxRuntime:
         return {"weights_size": sum(numpy_helper.to_array(tensor).nbytes for tensor in model.graph.initializer)}
 
     def load(self, executable: Artifact, place: Place) -> "_Runner":
-        """Optimise for this processor and bind input and output once."""
-        return _Runner(executable.file(MODEL), place.threads)
+        """Optimise for the device and bind input and output once; raises Inapplicable without its provider."""
+        return _Runner(executable.file(MODEL), place)
 
     def idle(self, executable: Artifact, place: Place) -> "_Runner":
         """A network that gives back its input."""
-        return _Runner(_identity(batch_shape(executable)), place.threads)
+        return _Runner(_identity(batch_shape(executable)), place)
 
 
 class _Runner:
-    def __init__(self, model: Path | bytes, threads: int) -> None:
+    def __init__(self, model: Path | bytes, place: Place) -> None:
         self._model = model
-        self._threads = threads
-        self._session = _session(model, _options(threads))
+        self._place = place
+        self._session = _session(model, _options(place), place)
         self._binding = self._session.io_binding()
-        self._binding.bind_output(self._session.get_outputs()[0].name)
+        self._binding.bind_output(self._session.get_outputs()[0].name, place.device, place.index)
+        self._input = self._session.get_inputs()[0].name
 
     def feed(self, images: Images) -> None:
-        self._binding.bind_cpu_input(self._session.get_inputs()[0].name, images)
+        if self._place.device == "cpu":
+            self._binding.bind_cpu_input(self._input, images)
+            return
+        import onnxruntime
+
+        value = onnxruntime.OrtValue.ortvalue_from_numpy(images, self._place.device, self._place.index)
+        self._binding.bind_ortvalue_input(self._input, value)
 
     def infer(self) -> None:
+        # On CUDA it returns when the device has finished: the run synchronises its stream unless told otherwise.
         self._session.run_with_iobinding(self._binding)
 
     def output(self) -> Logits:
@@ -83,20 +96,25 @@ class _Runner:
 
     def evidence(self) -> Evidence:
         with tempfile.TemporaryDirectory() as folder:
-            kernels = tuple(_kernels(self._model, self._threads, Path(folder) / MODEL))
+            kernels = tuple(_kernels(self._model, self._place, Path(folder) / MODEL))
         threads = self._session.get_session_options().intra_op_num_threads
-        return Evidence(kernels, threads, "not told")
+        return Evidence(
+            kernels, threads, "not told" if self._place.device == "cpu" else self._session.get_providers()[0]
+        )
 
 
-def _options(threads: int) -> "onnxruntime.SessionOptions":
+def _options(place: Place) -> "onnxruntime.SessionOptions":
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = threads
+    options.intra_op_num_threads = place.threads
     options.inter_op_num_threads = 1
     options.execution_mode = onnxruntime.ExecutionMode.ORT_SEQUENTIAL
     options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_ALL
     options.log_severity_level = _ERRORS_ONLY
+    if place.device == "cuda":
+        # What the provider cannot run is refused, never put onto the processor.
+        options.add_session_config_entry("session.disable_cpu_ep_fallback", "1")
     return options
 
 
@@ -111,19 +129,31 @@ def _identity(shape: Sequence[int]) -> bytes:
     return written
 
 
-def _session(model: Path | bytes, options: "onnxruntime.SessionOptions") -> "onnxruntime.InferenceSession":
+def _session(
+    model: Path | bytes, options: "onnxruntime.SessionOptions", place: Place
+) -> "onnxruntime.InferenceSession":
     import onnxruntime
 
-    return onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+    provider, settings = _PROVIDERS[place.device]
+    if provider not in onnxruntime.get_available_providers():
+        raise Inapplicable(
+            f"this ONNX Runtime ({onnxruntime.__version__}) has no {provider}; install onnxruntime-gpu in its place"
+        )
+    chosen = {**settings, "device_id": place.index} if place.device == "cuda" else dict(settings)
+    session = onnxruntime.InferenceSession(model, options, providers=[(provider, chosen)])
+    used = session.get_providers()
+    if used[0] != provider:
+        raise Inapplicable(f"ONNX Runtime could not use {provider} and took {used[0]}; look for its CUDA and cuDNN")
+    return session
 
 
-def _kernels(model: Path | bytes, threads: int, optimised: Path) -> Iterator[Kernel]:
+def _kernels(model: Path | bytes, place: Place, optimised: Path) -> Iterator[Kernel]:
     """The operators of the graph that the runtime made for itself."""
     import onnx
 
-    options = _options(threads)
+    options = _options(place)
     options.optimized_model_filepath = str(optimised)
-    _session(model, options)
+    _session(model, options, place)
     for node in onnx.load(optimised).graph.node:
         if node.op_type in _KINDS:
             implementation = f"{node.domain or 'ai.onnx'}:{node.op_type}"

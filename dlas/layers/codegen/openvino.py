@@ -1,4 +1,4 @@
-"""OpenVINO: the network as its intermediate representation, compiled by the CPU plug-in when it is loaded."""
+"""OpenVINO: the network as its intermediate representation, compiled by a device's plug-in when it is loaded."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,6 +9,7 @@ import numpy as np
 from dlas import network as networks
 from dlas.artifacts import Artifact
 from dlas.data import Images
+from dlas.errors import BuildFailed, Inapplicable
 from dlas.host import Place, Target
 from dlas.layers.codegen import Evidence, Kernel, Lowering, batch_shape, precision_named, widest_isa
 from dlas.network import Logits
@@ -18,18 +19,19 @@ if TYPE_CHECKING:
 
 MODEL = "model.xml"
 _HINTS = {"float16": "f16", "bfloat16": "bf16"}  # promised arithmetic → what the plug-in is told
-_KINDS = {"Convolution": "convolution", "FullyConnected": "linear", "MatMul": "linear"}
+_KINDS = {"Convolution": "convolution", "FullyConnected": "linear", "MatMul": "linear", "Gemm": "linear"}
+_INTEL_GPU = "intel-gpu"
 
 
 @dataclass(frozen=True)
 class OpenVino:
-    """OpenVINO on the CPU, latency mode, one stream, float32 unless the network is quantised."""
+    """OpenVINO, latency mode, one stream, float32 unless the network is quantised."""
 
     name: ClassVar = "openvino"
     suggested: ClassVar = ("openvino",)
     packages: ClassVar = ("openvino",)
     dialect: ClassVar = "openvino"
-    devices: ClassVar = ("cpu",)
+    devices: ClassVar = ("cpu", _INTEL_GPU)
     precisions: ClassVar = ("float32", "int8", "float16", "bfloat16")
     takes_module: ClassVar = False
     depends_on: ClassVar = ()
@@ -52,12 +54,12 @@ class OpenVino:
         return {"weights_size": (out / MODEL).with_suffix(".bin").stat().st_size}
 
     def load(self, executable: Artifact, place: Place) -> "_Runner":
-        """Compile for this processor."""
+        """Compile for this processor or its GPU; raises Inapplicable if the plug-in does not see that."""
         import openvino
 
         core = openvino.Core()
         model = core.read_model(executable.file(MODEL), executable.file("model.bin"))
-        return _Runner(core, model, place.threads, _HINTS.get(executable.facts["precision"], "f32"))
+        return _Runner(core, model, place, _HINTS.get(executable.facts["precision"], "f32"))
 
     def idle(self, executable: Artifact, place: Place) -> "_Runner":
         """A network that gives back its input."""
@@ -65,19 +67,22 @@ class OpenVino:
         from openvino import opset13
 
         image = opset13.parameter(batch_shape(executable), np.float32)
-        return _Runner(openvino.Core(), openvino.Model([opset13.result(image)], [image]), place.threads)
+        return _Runner(openvino.Core(), openvino.Model([opset13.result(image)], [image]), place)
 
 
 class _Runner:
-    def __init__(self, core: "openvino.Core", model: "openvino.Model", threads: int, precision: str = "f32") -> None:
+    def __init__(self, core: "openvino.Core", model: "openvino.Model", place: Place, precision: str = "f32") -> None:
+        self._place = place
+        self._device = _device(core, place)
         settings = {
-            "INFERENCE_NUM_THREADS": threads,
             "NUM_STREAMS": 1,
             "PERFORMANCE_HINT": "LATENCY",
-            # The default is bfloat16 where the host has AMX.
+            # The default is bfloat16 on a processor with AMX, and float16 on a GPU.
             "INFERENCE_PRECISION_HINT": precision,
         }
-        self._compiled = core.compile_model(model, "CPU", settings)
+        if self._device == "CPU":
+            settings["INFERENCE_NUM_THREADS"] = place.threads
+        self._compiled = core.compile_model(model, self._device, settings)
         self._request = self._compiled.create_infer_request()
         self._input = self._request.get_input_tensor()
         # The request's own infer wraps this one in Python that sorts inputs and copies outputs, 10 µs a call.
@@ -99,8 +104,26 @@ class _Runner:
             for name, kind, kernel in described
             if kind in _KINDS
         )
-        threads = self._compiled.get_property("INFERENCE_NUM_THREADS")
-        return Evidence(kernels, threads, widest_isa(kernel.implementation for kernel in kernels))
+        if self._device == "CPU":
+            threads = self._compiled.get_property("INFERENCE_NUM_THREADS")
+            return Evidence(kernels, threads, widest_isa(kernel.implementation for kernel in kernels))
+        used = list(self._compiled.get_property("EXECUTION_DEVICES"))
+        if used != [self._device]:
+            raise BuildFailed(f"asked for {self._device}, OpenVINO runs on {', '.join(used)}")
+        return Evidence(kernels, self._place.threads, self._device)  # the thread that waits is the only one
+
+
+def _device(core: "openvino.Core", place: Place) -> str:
+    """The device by OpenVINO's name; raises Inapplicable if its GPU plug-in does not see it."""
+    if place.device != _INTEL_GPU:
+        return "CPU"
+    seen = [name for name in core.available_devices if name.partition(".")[0] == "GPU"]
+    if place.index >= len(seen):
+        raise Inapplicable(
+            f"OpenVINO's GPU plug-in sees {len(seen) or 'no'} Intel GPUs; "
+            "install the compute runtime (intel-opencl-icd)"
+        )
+    return f"GPU.{place.index}"
 
 
 def _describe(node: Any) -> tuple[str, str, str]:

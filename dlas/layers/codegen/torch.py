@@ -30,9 +30,7 @@ _CONVOLUTIONS = (
     "aten::cudnn_convolution",
 )
 _KINDS = {
-    **dict.fromkeys(
-        ("aten::mkldnn_convolution", "aten::_slow_conv2d_forward", "aten::_conv_depthwise2d"), "convolution"
-    ),
+    **dict.fromkeys(_CONVOLUTIONS, "convolution"),
     **dict.fromkeys(("aten::addmm", "aten::mm", "mkl::_mkl_linear", "mkldnn::_linear_pointwise"), "linear"),
 }
 

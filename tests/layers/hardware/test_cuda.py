@@ -4,8 +4,11 @@ from dataclasses import replace
 
 import pytest
 
-from dlas.host import Host, Target
+from dlas.errors import Inapplicable
+from dlas.host import Host, Place, Target
+from dlas.layers.codegen.onnxruntime import OnnxRuntime
 from dlas.layers.hardware.cuda import Cuda
+from dlas.realise import obstacle
 from dlas.stack import Stack
 
 HOST = Host("A CPU", "x86_64", ("avx2",), (), 2, None, 2**34)
@@ -28,9 +31,15 @@ def test_it_is_timed_by_the_wall_in_one_thread():
     assert Cuda(batch=4).target(HOST) == Target("x86_64", "native", 4, 1)
 
 
-@pytest.mark.parametrize("codegen", ["openvino", "onnxruntime"])
-def test_code_generators_without_it_say_so(codegen):
-    from dlas.realise import obstacle
-
+def test_code_generators_without_it_say_so():
     one = replace(HOST, gpus=("A GPU",))
-    assert obstacle(Stack(codegen=codegen, hardware="cuda"), one) == f"{codegen} does not run on cuda"
+    assert obstacle(Stack(codegen="openvino", hardware="cuda"), one) == "openvino does not run on cuda"
+    assert obstacle(Stack(codegen="onnxruntime", hardware="cuda"), one) is None
+
+
+def test_an_onnxruntime_without_the_provider_refuses_and_does_not_run_on_the_processor():
+    onnxruntime = pytest.importorskip("onnxruntime")
+    if "CUDAExecutionProvider" in onnxruntime.get_available_providers():
+        pytest.skip("this ONNX Runtime has it")
+    with pytest.raises(Inapplicable, match="has no CUDAExecutionProvider; install onnxruntime-gpu in its place"):
+        OnnxRuntime().idle((1, 1, 2, 2), Place("cuda", 0, 1))
