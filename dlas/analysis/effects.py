@@ -20,6 +20,7 @@ from dlas.option import LAYERS
 QUANTITIES = ("latency", "accuracy", "size")
 PAIR = " × "
 HIGHER, NOISE = "more than two layers", "noise"
+_ENDS = ("", "_low", "_high")
 SHOWN = 4  # terms that are told in words
 _TELLING = 0.001  # share from which a term is told
 _NEGLIGIBLE = 1e-12  # of the sum of squares: rounding
@@ -111,14 +112,11 @@ def sentences(result: Any) -> list[str]:
 
 def _sentence(name: str, rows: Any) -> str:
     terms = rows[rows["estimable"] & (rows["term"] != NOISE) & (rows["share_low"] > _TELLING)].head(SHOWN)
-    parts = [f"{row['term']} explains {_percent(row)}" for row in terms.to_dict("records")]
+    parts = [
+        f"{row['term']} explains {percent(*(row[f'share{end}'] for end in _ENDS))}" for row in terms.to_dict("records")
+    ]
     noise = float(rows["share"][rows["term"] == NOISE].iloc[0])
     parts = parts or ["nothing stands out from the noise"]
     return f"Of what varies in {name}, {'; '.join(parts)}" + (
         f" (noise {100 * noise:.2g} %)." if 0 < noise < 1 else "."
     )
-
-
-def _percent(row: dict[str, Any]) -> str:
-    ends = (row[f"share{end}"] for end in ("", "_low", "_high"))
-    return percent(*ends) if row["share_low"] < row["share_high"] else f"{100 * row['share']:.3g} %"
