@@ -158,7 +158,7 @@ def test_too_many_options_for_their_pairs_are_refused_in_a_sentence():
 def test_the_words():
     logs = effect("codegen", -1, 1) + effect("model", *np.linspace(-0.1, 0.1, 6))
     assert sentences(effects(golden(logs, error=0.01), ["latency"])) == [
-        "Of what varies in latency, codegen explains 99.56 [99.48, 99.63] %; model explains 0.44 [0.37, 0.51] % "
+        "Of what varies in latency, codegen explains 99.56 [99.49, 99.62] %; model explains 0.44 [0.37, 0.51] % "
         "(noise 0.0084 %)."
     ]
 
