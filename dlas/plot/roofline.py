@@ -17,7 +17,9 @@ def roofline(cube: xr.Dataset, found: Any, by: str | None = None) -> "altair.Lay
     import altair
 
     layer = coloured(cube, by)
-    x = altair.X("intensity:Q", title="intensity (operations a byte of weights)").scale(type="log", nice=False, padding=12)
+    x = altair.X("intensity:Q", title="intensity (operations a byte of weights)").scale(
+        type="log", nice=False, padding=12
+    )
     y = altair.Y("speed:Q", title="speed (GFLOP/s)").scale(type="log", nice=False, padding=12)
     base = altair.Chart(found).encode(x=x, color=colour(cube, layer), tooltip=tooltip(("speed", "GFLOP/s")))
     whiskers = base.mark_rule(size=2, opacity=0.6).encode(y=altair.Y("speed_low:Q"), y2="speed_high:Q")
