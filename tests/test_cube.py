@@ -254,3 +254,33 @@ def test_a_cube_whose_inner_structure_is_damaged_is_told(tmp_path, monkeypatch):
 
     monkeypatch.setattr(xr, "load_dataset", damaged)
     assert str(tmp_path / "hurt.nc") in sentence(open_cube, tmp_path / "hurt.nc")
+
+
+# --- large cubes ------------------------------------------------------------------------------------------------
+
+
+def test_texts_are_numbers_in_the_file_and_texts_again_when_it_is_opened(star, tmp_path):
+    save(star, tmp_path / "star.nc")
+    with h5py.File(tmp_path / "star.nc") as file:
+        assert file["status"].dtype == np.uint8
+        assert set(file["status_texts"].asstr()[:]) == {"ok", "unplanned"}
+    back = open_cube(tmp_path / "star.nc")
+    assert set(back.variables) == set(star.variables)
+    for name in TEXTS:
+        assert back[name].values.tolist() == star[name].values.tolist()
+
+
+def test_a_cube_whose_texts_lie_in_place_is_read_too(star, tmp_path):
+    star.to_netcdf(tmp_path / "older.nc", engine="h5netcdf")
+    back = open_cube(tmp_path / "older.nc")
+    assert back["status"].values.tolist() == star["status"].values.tolist()
+
+
+def test_a_large_cube_is_read_as_it_is_used_and_may_be_replaced_meanwhile(star, tmp_path, monkeypatch):
+    monkeypatch.setattr(cubes, "LAZY", 1)
+    save(star, tmp_path / "star.nc")
+    back = open_cube(tmp_path / "star.nc")
+    assert not back["latency"].variable._in_memory
+    save(cube_of({stack(): measured(latency=5.0)}), tmp_path / "star.nc")
+    part = select(back, codegen="torch")
+    np.testing.assert_array_equal(part["latency"].values, select(star, codegen="torch")["latency"].values)

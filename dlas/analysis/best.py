@@ -8,7 +8,7 @@ import xarray as xr
 
 from dlas.analysis import cells
 from dlas.analysis.constraint import Constraint, read_all
-from dlas.analysis.quantities import Estimates, Floats, Quantity, Z, change, estimates, figures, find
+from dlas.analysis.quantities import Estimates, Floats, Quantity, Z, change, estimates, figures, find, flat
 from dlas.errors import CubeError
 from dlas.measure.statistics import CONFIDENCE, normal_quantile
 from dlas.option import LAYERS
@@ -21,27 +21,36 @@ SHOWN = 3  # runners-up that are named in words
 def best(cube: xr.Dataset, objective: str = "latency", subject_to: str | Sequence[str] = WITHIN) -> Any:
     """The best cell by the objective that keeps all limits, and its runners-up: a pandas DataFrame, the winner first.
 
-    Columns: the six layers, `cell`, the objective with its interval, `ratio` to the winner with its 95 % interval (a
-    difference for accuracy), `keeps` (`surely`, or `perhaps` where a limit lies inside the interval). The rows hold
-    the truly best with 95 % confidence: one is left out only if it is worse than the winner by a one-sided test at
-    5 % shared out over all rivals (Bonferroni). Raises CubeError if no cell keeps the limits.
+    Columns: the six layers, `cell`, `role` (`winner`, `runner-up`, `safe`), the objective with its interval, `ratio` to
+    the winner with its 95 % interval (a difference for accuracy), `keeps` (`surely`, or `perhaps` where a limit lies
+    inside the interval). A runner-up is a cell that perhaps keeps the limits and is not worse than the winner by a
+    one-sided test at 5 % shared out over all rivals (Bonferroni): winner and runners-up hold the truly best of them
+    with 95 % confidence. Where the winner only perhaps keeps the limits, the best that surely does is added as `safe`.
+    Raises CubeError if no cell keeps the limits.
     """
     found = estimates(cube, objective)
     limits = read_all(subject_to)
     winner = _winner(cube, found, limits)
     rivals = _all_of(found.known, [limit.possible(cube) for limit in limits])
-    difference = found.costs - found.costs[winner]
-    error = np.hypot(found.errors, found.errors[winner])
-    critical = normal_quantile(1 - (1 - CONFIDENCE) / max(1, int(rivals.sum()) - 1))
-    with np.errstate(invalid="ignore"):
-        close = np.flatnonzero(rivals & (difference <= critical * error))
-    rows = np.array([winner, *(i for i in close[np.argsort(difference[close])] if i != winner)])
-    frame = cells.table(cube, rows)
-    frame = frame.assign(**_columns(cube, found, rows, winner))
     surely = _all_of(found.known, [limit.certain(cube) for limit in limits])
-    frame["keeps"] = np.where(surely[rows], "surely", "perhaps")
+    close = _not_worse(found, rivals, winner)
+    safe = int(np.where(surely, found.costs, np.inf).argmin())
+    added = [safe] if surely.any() and not surely[winner] and safe not in close else []
+    rows = np.array([winner, *(i for i in close if i != winner), *added])
+    frame = cells.table(cube, rows)
+    frame["role"] = ["winner", *["runner-up"] * (len(rows) - 1 - len(added)), *["safe"] * len(added)]
+    frame = frame.assign(**_columns(cube, found, rows, winner), keeps=np.where(surely[rows], "surely", "perhaps"))
     frame.attrs = {"objective": objective, "limits": [limit.text for limit in limits], "rivals": int(rivals.sum())}
     return frame
+
+
+def _not_worse(found: Estimates, rivals: Any, winner: int) -> cells.Positions:
+    """The rivals that may be as good as the winner, the best first."""
+    critical = normal_quantile(1 - (1 - CONFIDENCE) / max(1, int(rivals.sum()) - 1))
+    difference = found.costs - found.costs[winner]
+    with np.errstate(invalid="ignore"):
+        close = np.flatnonzero(rivals & (difference <= critical * np.hypot(found.errors, found.errors[winner])))
+    return close[np.argsort(difference[close], kind="stable")]
 
 
 def _winner(cube: xr.Dataset, found: Estimates, limits: Sequence[Constraint]) -> int:
@@ -62,7 +71,7 @@ def _all_of(known: Any, kept: Sequence[Any]) -> Any:
 def _columns(cube: xr.Dataset, found: Estimates, rows: cells.Positions, winner: int) -> dict[str, Floats]:
     name = found.quantity.name
     ends = [end if f"{name}{end}" in cube else "" for end in ("", "_low", "_high")]
-    own = {f"{name}{end}": figures(cube, f"{name}{use}")[rows] for end, use in zip(_ENDS, ends, strict=True)}
+    own = {f"{name}{end}": flat(cube, f"{name}{use}")[rows] for end, use in zip(_ENDS, ends, strict=True)}
     difference = found.values[rows] - found.values[winner]
     half = Z * np.where(rows == winner, 0.0, np.hypot(found.errors[rows], found.errors[winner]))
     scale = np.exp if found.quantity.logarithmic else np.asarray
@@ -87,13 +96,20 @@ def sentences(result: Any) -> list[str]:
     whole = " ".join(f"{layer}={first[layer]}" for layer in LAYERS)
     said = [f"Best by {quantity.name}{where}: {first['cell']}, {own}. The whole stack: {whole}."]
     if first["keeps"] != "surely":
-        said.append("Whether it keeps the limit is not certain: the limit lies inside its 95 % interval.")
-    others = result.iloc[1:]
+        said.append(_unsure(result[result["keeps"] == "surely"], quantity))
+    others = result[result["role"] == "runner-up"]
     if others.empty:
-        return [*said, f"The winner is certain at 95 % among {asked['rivals']} cells."]
+        return [*said, f"No other of {asked['rivals']} cells that may keep the limits is as good, at 95 % confidence."]
     named = [_rival(row, quantity) for row in others.head(SHOWN).to_dict("records")]
     more = f" and {len(others) - SHOWN} more" if len(others) > SHOWN else ""
     return [*said, f"The winner is not certain; it cannot be told apart from {'; '.join(named)}{more}."]
+
+
+def _unsure(safe: Any, quantity: Quantity) -> str:
+    said = "Whether it keeps the limits is not certain, they lie inside its 95 % interval"
+    if safe.empty:
+        return f"{said}; no cell surely keeps them."
+    return f"{said}; the best that surely does: {_rival(safe.to_dict('records')[0], quantity)}."
 
 
 def _rival(row: dict[str, Any], quantity: Quantity) -> str:

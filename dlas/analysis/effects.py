@@ -6,6 +6,7 @@ contain it. A share is what a term explains beyond what the measured errors alon
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -13,15 +14,17 @@ import xarray as xr
 
 from dlas.analysis import cells
 from dlas.analysis.leastsquares import Equations, Fit, Term, equations, fit, terms_of
-from dlas.analysis.quantities import Estimates, Z, estimates, percent
+from dlas.analysis.quantities import Estimates, Floats, Z, estimates, percent
 from dlas.errors import CubeError
 from dlas.option import LAYERS
 
 QUANTITIES = ("latency", "accuracy", "size")
 PAIR = " × "
 HIGHER, NOISE = "more than two layers", "noise"
+_ENDS = ("", "_low", "_high")
 SHOWN = 4  # terms that are told in words
 _TELLING = 0.001  # share from which a term is told
+_NORMAL = 1e4  # chi-squared value from which it is as good as normal
 _NEGLIGIBLE = 1e-12  # of the sum of squares: rounding
 
 
@@ -45,53 +48,91 @@ def _of(cube: xr.Dataset, found: Estimates) -> list[dict[str, Any]]:
     positions = np.flatnonzero(found.known)
     varied = cells.varying(cube, positions)
     values, errors = found.values[positions], found.errors[positions]
-    total = float(((values - values.mean()) ** 2).sum()) if len(values) else 0.0
-    if total <= _NEGLIGIBLE * len(values):
+    seen = _Seen(values - values.mean(), errors) if len(values) else _Seen(values, errors)
+    if seen.total <= _NEGLIGIBLE * len(values):
         return []
     columns = cells.codes(cube, positions)[:, [LAYERS.index(layer) for layer in varied]]
     system = equations(columns, [cube.sizes[layer] for layer in varied], values)
-    noise = float((errors**2).mean())
     terms = terms_of(range(len(varied)))
     full = fit(system, terms)
-    rows = [_row(PAIR.join(varied[f] for f in term), _own(system, terms, term, full), total, noise) for term in terms]
+    rows = [_row(PAIR.join(varied[f] for f in term), _own(system, terms, term, full), seen) for term in terms]
     rows.sort(key=lambda row: -row["share"] if row["estimable"] else 0.0)
     if len(values) > full.rank:
-        rows.append(_row(HIGHER, Fit(total - full.explained, len(values) - full.rank), total, noise))
-    rows.append(_noise(noise, len(values), total))
+        rows.append(_row(HIGHER, Fit(seen.deviations, seen.total, len(values)).beyond(full), seen))
+    rows.append(_noise(seen))
     return [{"quantity": found.quantity.name, **row} for row in rows]
+
+
+@dataclass(frozen=True)
+class _Seen:
+    """The cells' values less their mean, and their standard errors."""
+
+    deviations: Floats
+    errors: Floats
+
+    @property
+    def total(self) -> float:
+        """Sum of squares about the mean."""
+        return float(self.deviations @ self.deviations)
+
+    @property
+    def noise(self) -> float:
+        """Mean variance of the errors."""
+        return float((self.errors**2).mean())
 
 
 def _own(system: Equations, terms: Sequence[Term], term: Term, full: Fit) -> Fit:
     """What a term adds to the model of all terms that do not contain it."""
     without = [other for other in terms if not set(term) <= set(other)]
-    small = fit(system, without)
-    large = full if len(term) > 1 else fit(system, [*without, term])
-    return Fit(large.explained - small.explained, large.rank - small.rank)
+    return (full if len(term) > 1 else fit(system, [*without, term])).beyond(fit(system, without))
 
 
-def _row(term: str, own: Fit, total: float, noise: float) -> dict[str, Any]:
-    """The share, less what errors alone would explain; its error by the delta method, second order for small ones.
-
-    For errors of equal variance s², the projection y'Py on d dimensions has variance 4 s² µ'Pµ + 2 d s⁴.
-    """
+def _row(term: str, own: Fit, seen: _Seen) -> dict[str, Any]:
+    """The share, less what errors alone would explain, with its interval."""
     if own.rank == 0:
         nothing = dict.fromkeys(("sum_of_squares", "share", "share_low", "share_high"), math.nan)
         return {"term": term, "degrees": 0, **nothing, "estimable": False}
-    squares = max(0.0, own.explained)
-    share = max(0.0, squares - own.rank * noise) / total
-    half = Z * math.sqrt(4 * noise * share * (1 - min(1.0, share)) / total + 2 * own.rank * (noise / total) ** 2)
-    ends = {"share_low": max(0.0, share - half), "share_high": min(1.0, share + half)}
-    figures = {"sum_of_squares": squares, "share": share, **ends}
+    low, high = _interval(own, seen)
+    share = min(1.0, max(0.0, own.explained - own.rank * seen.noise) / seen.total)
+    ends = {"share_low": min(low, share), "share_high": max(high, share)}
+    figures = {"sum_of_squares": own.explained, "share": share, **ends}
     return {"term": term, "degrees": own.rank, **figures, "estimable": True}
 
 
-def _noise(noise: float, count: int, total: float) -> dict[str, Any]:
+def _interval(own: Fit, seen: _Seen) -> tuple[float, float]:
+    """95 % interval of a share: the sum of squares over the variance of an error is noncentral chi-squared.
+
+    That variance is the one with which the cells' own errors move the share to first order (delta method), the
+    movement of the total included, less what errors add to this very estimate of it.
+    """
+    share, freedom = own.explained / seen.total, len(seen.errors) - 1
+    moved = seen.errors * (own.fitted - share * seen.deviations)
+    added = seen.noise**2 * (share**2 * freedom - 2 * share * own.rank)
+    variance = max(float(moved @ moved) - added, 0.0) / own.explained if own.explained > 0 else seen.noise
+    if variance <= _NEGLIGIBLE * seen.total:
+        return share, share
+    ends = (_noncentrality(own.explained / variance, own.rank, side) for side in (Z, -Z))
+    low, high = (min(1.0, end * variance / seen.total) for end in ends)
+    return low, high
+
+
+def _noncentrality(x: float, degrees: int, z: float) -> float:
+    """The noncentrality for which so large a chi-squared value lies so many standard errors above what is expected."""
+    from scipy.special import chndtr, chndtrinc, ndtr
+
+    if x > _NORMAL:
+        return max(0.0, x - degrees - 2 * z * math.sqrt(x))
+    probability = float(ndtr(z))
+    return float(chndtrinc(x, degrees, probability)) if chndtr(x, degrees, 0) > probability else 0.0
+
+
+def _noise(seen: _Seen) -> dict[str, Any]:
     """What the cells' own intervals say that errors contribute."""
-    squares = noise * (count - 1)
-    share = min(1.0, squares / total)
+    degrees = len(seen.errors) - 1
+    share = min(1.0, degrees * seen.noise / seen.total)
     ends = {"share_low": share, "share_high": share}
-    figures = {"sum_of_squares": squares, "share": share, **ends}
-    return {"term": NOISE, "degrees": count - 1, **figures, "estimable": True}
+    figures = {"sum_of_squares": degrees * seen.noise, "share": share, **ends}
+    return {"term": NOISE, "degrees": degrees, **figures, "estimable": True}
 
 
 def sentences(result: Any) -> list[str]:
@@ -111,14 +152,11 @@ def sentences(result: Any) -> list[str]:
 
 def _sentence(name: str, rows: Any) -> str:
     terms = rows[rows["estimable"] & (rows["term"] != NOISE) & (rows["share_low"] > _TELLING)].head(SHOWN)
-    parts = [f"{row['term']} explains {_percent(row)}" for row in terms.to_dict("records")]
+    parts = [
+        f"{row['term']} explains {percent(*(row[f'share{end}'] for end in _ENDS))}" for row in terms.to_dict("records")
+    ]
     noise = float(rows["share"][rows["term"] == NOISE].iloc[0])
     parts = parts or ["nothing stands out from the noise"]
     return f"Of what varies in {name}, {'; '.join(parts)}" + (
         f" (noise {100 * noise:.2g} %)." if 0 < noise < 1 else "."
     )
-
-
-def _percent(row: dict[str, Any]) -> str:
-    ends = (row[f"share{end}"] for end in ("", "_low", "_high"))
-    return percent(*ends) if row["share_low"] < row["share_high"] else f"{100 * row['share']:.3g} %"

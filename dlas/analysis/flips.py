@@ -152,7 +152,7 @@ def sentences(result: Any) -> list[str]:
     if standing.empty:
         return [
             f"The best {asked['layer']} by {asked['quantity']} does not visibly change with {asked['across']} "
-            f"({asked['compared']} comparisons, false discovery rate 5 %)."
+            f"(comparisons: {asked['compared']}; false discovery rate 5 %)."
         ]
     weaker = standing[["gain", "gain_otherwise"]].min(axis=1)
     standing = standing.assign(weaker=weaker).sort_values("weaker", ascending=False)

@@ -35,10 +35,16 @@ class Equations:
 
 @dataclass(frozen=True)
 class Fit:
-    """Sum of squares that a model explains beyond the mean, and its rank, the mean included."""
+    """What a model explains of each cell beyond the mean, the sum of its squares, its rank (the mean included)."""
 
+    fitted: Floats
     explained: float
     rank: int
+
+    def beyond(self, smaller: "Fit") -> "Fit":
+        """What this model explains that a smaller one, nested in it, does not."""
+        explained = max(0.0, self.explained - smaller.explained)
+        return Fit(self.fitted - smaller.fitted, explained, self.rank - smaller.rank)
 
 
 def equations(rows: NDArray[np.intp], sizes: Sequence[int], values: Floats) -> Equations:
@@ -86,22 +92,27 @@ def fit(system: Equations, terms: Sequence[Term]) -> Fit:
     """
     kept = sorted(_widest(terms), key=lambda term: len(system.places[term]))
     if not kept:
-        return Fit(0.0, 1)
+        return Fit(np.zeros(system.design.shape[0]), 0.0, 1)
     absorbed, rest = system.places[kept[-1]], [c for term in kept[:-1] for c in system.places[term]]
     _check(len(rest))
     counts = system.gram.diagonal()[absorbed]
     inverse = np.divide(1.0, counts, out=np.zeros_like(counts), where=counts > 0)
-    explained = float(inverse @ system.right[absorbed] ** 2)
+    right = inverse * system.right[absorbed]
+    coefficients = np.zeros(system.design.shape[1])
+    coefficients[absorbed] = right
+    explained = float(right @ system.right[absorbed])
     rank = int((counts > 0).sum())
-    if not rest:
-        return Fit(explained, rank)
-    left = system.gram[rest]
-    across = left[:, list(absorbed)]
-    schur = left[:, rest].toarray() - (across.multiply(inverse) @ across.T).toarray()
-    right = system.right[rest] - across @ (inverse * system.right[absorbed])
-    factor, chosen = _cholesky(schur, system.gram.diagonal()[rest])
-    solved = _forward(factor, right[chosen])
-    return Fit(explained + float(solved @ solved), rank + len(chosen))
+    if rest:
+        left = system.gram[rest]
+        across = left[:, list(absorbed)]
+        schur = left[:, rest].toarray() - (across.multiply(inverse) @ across.T).toarray()
+        factor, chosen = _cholesky(schur, system.gram.diagonal()[rest])
+        solved = _substituted(factor, (system.right[rest] - across @ right)[chosen])
+        own = np.array(rest)[chosen]
+        coefficients[own] = _substituted(factor, solved, transposed=True)
+        coefficients[absorbed] -= inverse * (across[chosen].T @ coefficients[own])
+        explained, rank = explained + float(solved @ solved), rank + len(chosen)
+    return Fit(system.design @ coefficients, explained, rank)
 
 
 def _check(columns: int) -> None:
@@ -120,10 +131,10 @@ def _cholesky(matrix: Floats, counts: Floats) -> tuple[Floats, NDArray[np.intp]]
     return lower, chosen
 
 
-def _forward(factor: Floats, right: Floats) -> Floats:
+def _substituted(factor: Floats, right: Floats, transposed: bool = False) -> Floats:
     from scipy.linalg import solve_triangular
 
-    solved: Floats = solve_triangular(factor, right, lower=True, check_finite=False)
+    solved: Floats = solve_triangular(factor, right, lower=True, trans=1 if transposed else 0, check_finite=False)
     return solved
 
 

@@ -7,13 +7,12 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from dlas.analysis import cells
-from dlas.analysis.quantities import Floats, estimates, figures, find
+from dlas.analysis.quantities import Floats, estimates, find, flat
 from dlas.errors import CubeError
 
 DRAWS = 1000
-_REACH = 4.0  # standard errors: beyond it no draw is expected to bring a dominated point back
+_REACH = 2.5  # standard errors of both points: one draw in two thousand brings a point dominated beyond it back
 _LEAST = 0.005  # probability from which a point that is not on the front is listed
-_BATCH = 10**7  # figures drawn at a time
 SHOWN = 6  # points that are named in words
 
 
@@ -45,7 +44,8 @@ def pareto(cube: xr.Dataset, x: str = "latency", y: str = "accuracy", seed: int 
 
 
 def _shown(cube: xr.Dataset, name: str, positions: cells.Positions) -> dict[str, Floats]:
-    return {f"{name}{end}": figures(cube, f"{name}{end if f'{name}{end}' in cube else ''}")[positions] for end in _ENDS}
+    ends = {end: end if f"{name}{end}" in cube else "" for end in _ENDS}
+    return {f"{name}{end}": flat(cube, f"{name}{use}")[positions] for end, use in ends.items()}
 
 
 _ENDS = ("", "_low", "_high")
@@ -65,23 +65,43 @@ def _on_front(costs: Floats) -> NDArray[np.bool_]:
 
 
 def _candidates(costs: Floats, errors: Floats) -> NDArray[np.bool_]:
-    """Points that might be on the front: no other is better in both even if both err by `_REACH` standard errors."""
-    pessimistic, optimistic = costs + _REACH * errors, costs - _REACH * errors
-    order = np.argsort(pessimistic[0], kind="stable")
-    x, best = pessimistic[0, order], np.minimum.accumulate(pessimistic[1, order])
-    better = np.searchsorted(x, optimistic[0], side="left") - 1  # the last one surely less in x
-    beaten = np.where(better >= 0, best[np.maximum(better, 0)], np.inf)
-    possible: NDArray[np.bool_] = optimistic[1] <= beaten
-    return possible | _on_front(costs)
+    """Points that might be on the front: no other beats them in all but a few draws."""
+    near = np.flatnonzero(_unbeaten(costs - _REACH * errors, costs + _REACH * errors))
+    possible = np.zeros(costs.shape[1], bool)
+    possible[near] = _chance(costs[:, near], errors[:, near]) >= _LEAST
+    return possible
+
+
+def _chance(costs: Floats, errors: Floats) -> Floats:
+    """The probability that the likeliest rival on the front does not beat a point: a bound of being on it."""
+    from scipy.special import ndtr
+
+    chance = np.ones(costs.shape[1])
+    for rival in np.flatnonzero(_on_front(costs)):
+        with np.errstate(divide="ignore", invalid="ignore"):
+            ahead = (costs - costs[:, [rival]]) / np.hypot(errors, errors[:, [rival]])
+        beaten = np.nan_to_num(ndtr(ahead), nan=0.0).prod(axis=0)  # 0/0: the same exact figure
+        chance = np.minimum(chance, 1 - beaten)
+    return chance
+
+
+def _unbeaten(costs: Floats, rivals: Floats) -> NDArray[np.bool_]:
+    """Points that no rival beats in both costs."""
+    order = np.argsort(rivals[0])
+    least = np.concatenate([[np.inf], np.minimum.accumulate(rivals[1, order])])
+    found: NDArray[np.bool_] = costs[1] <= least[np.searchsorted(rivals[0, order], costs[0])]
+    return found
 
 
 def _probabilities(costs: Floats, errors: Floats, seed: int) -> Floats:
     """The share of draws in which each point is on the front."""
     generator = np.random.default_rng(seed)
-    count = costs.shape[1]
-    hits = np.zeros(count)
+    front = np.flatnonzero(_on_front(costs))  # what these beat in a draw need not be sorted
+    hits = np.zeros(costs.shape[1])
     for _ in range(DRAWS):
-        hits += _on_front(costs + errors * generator.standard_normal((2, count)))
+        drawn = costs + errors * generator.standard_normal(costs.shape)
+        left = np.flatnonzero(_unbeaten(drawn, drawn[:, front]))
+        hits[left[_on_front(drawn[:, left])]] += 1
     return hits / DRAWS
 
 

@@ -133,12 +133,16 @@ def flat(cube: xr.Dataset, name: str) -> NDArray[Any]:
 
 
 def percent(value: float, low: float, high: float) -> str:
-    """A share in per cent with its interval."""
-    return with_interval(100 * value, 100 * low, 100 * high) + " %"
+    """A share in per cent, with its interval unless it is exact."""
+    return _figure(100 * value, 100 * low, 100 * high) + " %"
 
 
 def change(quantity: Quantity, value: float, low: float, high: float) -> str:
-    """A ratio (or, for what is not logarithmic, a difference of shares) with its interval, as people write it."""
+    """A ratio (or, for what is not logarithmic, a difference of shares), with its interval unless it is exact."""
     if quantity.logarithmic:
-        return with_interval(value, low, high) + "×"
-    return with_interval(100 * value, 100 * low, 100 * high) + " pp"
+        return _figure(value, low, high) + "×"
+    return _figure(100 * value, 100 * low, 100 * high) + " pp"
+
+
+def _figure(value: float, low: float, high: float) -> str:
+    return with_interval(value, low, high) if low < high else f"{value:.3g}"

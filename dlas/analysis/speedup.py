@@ -4,11 +4,10 @@ import numpy as np
 import xarray as xr
 
 from dlas.analysis import cells
-from dlas.analysis.quantities import ended_well, flat
+from dlas.analysis.quantities import change, ended_well, find, flat
 from dlas.cube import select
 from dlas.errors import CubeError
 from dlas.option import LAYERS
-from dlas.rounding import with_interval
 
 
 def speedup(cube: xr.Dataset, over: str | None = None) -> xr.Dataset:
@@ -60,8 +59,9 @@ def sentences(result: xr.Dataset) -> list[str]:
         return ["No speed-up is known: no cell was measured beside its counterpart."]
     ends = known[[values[known].argmax(), values[known].argmin()]]
     names = cells.table(result, ends)["cell"]
+    figures = [flat(result, f"speedup{end}")[ends] for end in ("", "_low", "_high")]
     parts = [
-        f"{word}: {name}, {with_interval(*(flat(result, f'speedup{end}')[i] for end in ('', '_low', '_high')))}×"
-        for word, name, i in zip(("fastest", "slowest"), names, ends, strict=True)
+        f"{word}: {name}, {change(find('latency'), *(values[i] for values in figures))}"
+        for word, name, i in zip(("fastest", "slowest"), names, (0, 1), strict=True)
     ]
     return [f"Speed-up over {result.attrs['over']}, {'; '.join(parts)}."]

@@ -30,7 +30,7 @@ class Asked:
 Tables = Iterator[tuple[Any, list[str]]]  # results with their findings in words
 
 
-def _speedup(cube: xr.Dataset, asked: Asked) -> Tables:
+def _speedup(cube: xr.Dataset, _: Asked) -> Tables:
     found = speedup.speedup(cube)
     frame = found.to_dataframe().reset_index()
     yield frame[frame["status"] == "ok"][[*LAYERS, "speedup", "speedup_low", "speedup_high"]], speedup.sentences(found)
@@ -41,12 +41,12 @@ def _best(cube: xr.Dataset, asked: Asked) -> Tables:
     yield found, best.sentences(found)
 
 
-def _pareto(cube: xr.Dataset, asked: Asked) -> Tables:
+def _pareto(cube: xr.Dataset, _: Asked) -> Tables:
     found = pareto.pareto(cube)
     yield found, pareto.sentences(found)
 
 
-def _effects(cube: xr.Dataset, asked: Asked) -> Tables:
+def _effects(cube: xr.Dataset, _: Asked) -> Tables:
     found = effects.effects(cube)
     yield found, effects.sentences(found)
 

@@ -146,9 +146,7 @@ def analyse(
             show_default=False,
         ),
     ] = [],  # noqa: B006
-    objective: Annotated[
-        str, typer.Option(help="What the best cell is best by, and layers are compared by.")
-    ] = "latency",
+    objective: Annotated[str, typer.Option(help="latency, accuracy, size …: what is compared.")] = "latency",
     subject_to: Annotated[
         Texts, typer.Option(help="A limit for the best cell: 'VARIABLE <= VALUE' or >=. Repeat for more.")
     ] = ["accuracy_change >= -1pp"],  # noqa: B006

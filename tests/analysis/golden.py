@@ -48,6 +48,7 @@ def golden(logs, error=0.0, generator=None, status=None, accuracy=None, accuracy
         "status": np.broadcast_to(np.asarray("ok" if status is None else status, object), logs.shape).copy(),
     }
     if accuracy is not None:
+        accuracy = np.broadcast_to(accuracy, logs.shape)
         right = accuracy + accuracy_error * noise.standard_normal(logs.shape)
         width = np.full(logs.shape, Z * accuracy_error)
         arrays |= three("accuracy", right, width) | three("accuracy_change", right - accuracy[first], width)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from handmade import cube_of, measured, stack
 
-from dlas.analysis.speedup import speedup
+from dlas.analysis.speedup import sentences, speedup
 from dlas.errors import CubeError
 from dlas.option import LAYERS
 
@@ -98,3 +98,21 @@ def test_an_option_that_the_cube_does_not_have_is_told_with_those_it_has(cube):
 def test_the_option_may_be_written_in_another_way_than_the_cube_does():
     cube = cube_of({stack(): measured(), stack(compression="weight-prune@0.9"): measured(0.5)})
     assert figures(speedup(cube, "compression=weight-prune@0.90"), "none", "openvino")[0] == pytest.approx(0.5)
+
+
+def test_the_words_name_the_fastest_and_the_slowest(cube):
+    assert sentences(speedup(cube)) == [
+        "Speed-up over the baseline, fastest: compression=int8, 2.00 [1.96, 2.04]×; "
+        "slowest: codegen=torch, 0.500 [0.485, 0.515]×."
+    ]
+    assert sentences(speedup(cube, "codegen=torch"))[0].startswith("Speed-up over codegen=torch, fastest: ")
+
+
+def test_the_words_pass_over_cells_that_did_not_end_well():
+    values = {stack(): measured(), stack(codegen="torch"): measured(0.1, 2.0, status="unstable")}
+    assert sentences(speedup(cube_of(values))) == [
+        "Speed-up over the baseline, fastest: baseline, 1×; slowest: baseline, 1×."
+    ]
+    assert sentences(speedup(cube_of({stack(): {"status": "missing", "reason": ""}}))) == [
+        "No speed-up is known: no cell was measured beside its counterpart."
+    ]
