@@ -45,6 +45,7 @@ def config() -> dict[str, Any]:
             "columns": 3,
             "labelLimit": 220,
             "symbolLimit": 30,
+            "symbolOpacity": 1,  # however faint the marks are
             "symbolBaseFillColor": RULE,
             "symbolBaseStrokeColor": RULE,
         },

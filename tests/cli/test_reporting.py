@@ -26,10 +26,12 @@ def dlas(tmp_path, monkeypatch, capsys):
 
     def run(*arguments):
         monkeypatch.setattr(sys, "argv", ["dlas", *arguments])
-        with pytest.raises(SystemExit) as end:
+        try:
             app.main()
-            raise SystemExit(0)
-        return end.value.code or 0, *capsys.readouterr()
+            code = 0
+        except SystemExit as end:
+            code = end.code or 0
+        return code, *capsys.readouterr()
 
     return run
 
