@@ -97,11 +97,11 @@ def build(plan: Plan, found: Mapping[str, Values], sessions: Sequence[Mapping[st
     )
     for name, (unit, long_name) in NUMBERS.items():
         cube[name].attrs = {"units": unit, "long_name": long_name}
-    cube.attrs["digest"] = _digest(cube)
+    cube.attrs["digest"] = digest(cube)
     return cube
 
 
-def _digest(cube: xr.Dataset) -> str:
+def digest(cube: xr.Dataset) -> str:
     """Hash of everything that a cube holds."""
     sha = hashlib.sha256(json.dumps(cube.attrs, sort_keys=True).encode())
     for name, array in sorted(cube.variables.items(), key=lambda item: str(item[0])):

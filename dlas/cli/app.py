@@ -173,6 +173,35 @@ def analyse(
 
 
 @app.command()
+def compare(
+    before: Annotated[Path, typer.Argument(metavar="BEFORE.nc", help="The cube to compare with.")],
+    after: Annotated[Path, typer.Argument(metavar="AFTER.nc", help="The cube that may have changed.")],
+    fail_on: Annotated[
+        Texts,
+        typer.Option(
+            help="Exit with 1 on slower=3%, accuracy-drop=1pp or status. Repeat for more.", show_default=False
+        ),
+    ] = [],  # noqa: B006
+    format_: Annotated[str, typer.Option("--format", help="text, markdown or json.")] = "text",
+) -> None:
+    """Say what changed between two cubes beyond noise."""
+    from dlas.cli import compare as comparing
+
+    comparing.show(before, after, fail_on, format_)
+
+
+@app.command()
+def merge(
+    cubes: Annotated[Texts, typer.Argument(metavar="[NAME=]CUBE.nc …", help="The cubes, each with its host's name.")],
+    out: Annotated[Path, typer.Option("--out", "-o", help="The cube to write.")],
+) -> None:
+    """Put cubes of several hosts into one, each host a hardware label of its own."""
+    from dlas.cli import merge as merging
+
+    merging.write(cubes, out)
+
+
+@app.command()
 def doctor(
     format_: Annotated[str, typer.Option("--format", help="text or json.")] = "text",
     quick: Annotated[bool, typer.Option("--quick", help="Measure for a few seconds only, less precisely.")] = False,

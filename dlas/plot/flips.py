@@ -13,10 +13,10 @@ from dlas.plot.theme import WIDTH, finished
 if TYPE_CHECKING:
     import altair
 
-# Quantity of the analysis → column of the cells, title, kind of axis.
-_SHOWN: dict[str, tuple[str, str, Any]] = {
-    "latency": ("ratio", "latency over the baseline's", "log"),
-    "accuracy": ("accuracy", "accuracy (%)", "linear"),
+# Quantity of the analysis → column of the cells, title, axis.
+_SHOWN: dict[str, tuple[str, str, dict[str, Any]]] = {
+    "latency": ("ratio", "latency over the baseline's", {"type": "log", "nice": False}),
+    "accuracy": ("accuracy", "accuracy (%)", {"zero": False}),
 }
 
 
@@ -32,7 +32,7 @@ def flips(cube: xr.Dataset, found: Any) -> "altair.LayerChart":
     standing = found[found["stands"]]
     if standing.empty or quantity not in _SHOWN:
         raise CubeError(f"no change of the best {layer} with {across} by {quantity} can be drawn; choose other layers")
-    column, title, kind = _SHOWN[quantity]
+    column, title, axis = _SHOWN[quantity]
     clearest = standing.loc[standing[["gain", "gain_otherwise"]].min(axis=1).idxmax()]
     data = _beside(cells(cube), clearest["better"], (layer, across))
     changing = altair.FieldOneOfPredicate(layer, [clearest["best"], clearest["best_otherwise"]])
@@ -43,7 +43,7 @@ def flips(cube: xr.Dataset, found: Any) -> "altair.LayerChart":
         opacity=strength,
         tooltip=tooltip((column, title)),
     )
-    y = altair.Y(f"{column}:Q", title=title, scale=altair.Scale(type=kind, zero=False, nice=False, padding=12))
+    y = altair.Y(f"{column}:Q", title=title, scale=altair.Scale(**axis, padding=12))
     whiskers = base.mark_rule(size=2).encode(y=altair.Y(f"{column}_low:Q"), y2=f"{column}_high:Q")
     points = base.mark_point(filled=True, size=60).encode(y=y, shape=shape(cube, layer))
     words = (

@@ -8,7 +8,7 @@ if TYPE_CHECKING:
 
 # Contrast of at least 3:1 with white and with near black, and told apart with the common forms of colour blindness
 # (after Okabe and Ito, 2008, without their light and their black).
-PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#8C6D1F", "#8A8A8A")
+PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#8C6D1F", "#C050F0")
 # One more than colours have: colour and shape together tell thirty options apart.
 SHAPES = ("circle", "square", "triangle-up", "diamond", "cross")
 # Colour-blind safe, from slower to faster, its middle at no change.
@@ -45,6 +45,7 @@ def config() -> dict[str, Any]:
             "columns": 3,
             "labelLimit": 220,
             "symbolLimit": 30,
+            "symbolOpacity": 1,  # however faint the marks are
             "symbolBaseFillColor": RULE,
             "symbolBaseStrokeColor": RULE,
         },
