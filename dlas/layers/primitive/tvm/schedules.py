@@ -52,9 +52,11 @@ def direct(s: "Schedule", anchor: Any, sizes: Sizes) -> None:
 def gemm(s: "Schedule", anchor: Any, sizes: Sizes) -> None:
     """Gather the patches of a panel of pixels; multiply it, a register tile of pixels x channels at a time."""
     out = steps.inline_epilogue(s, anchor)
-    n, one, h, w, v = s.get_loops(out)
+    wide = steps.extent(s, s.get_loops(out)[3])
+    s.transform_block_layout(out, lambda n, one, h, w, v: (n, one, h * wide + w, v))
+    n, one, p, v = s.get_loops(out)
     v, v_tile, lane = s.split(v, [None, sizes["blocks"], sizes["lanes"]])
-    panel, p = s.split(s.fuse(h, w), [None, sizes["panel"]])
+    panel, p = s.split(p, [None, sizes["panel"]])
     p, p_tile = s.split(p, [None, sizes["columns"]])
     s.reorder(n, one, panel, v, p, p_tile, v_tile, lane)
     s.parallel(panel)
