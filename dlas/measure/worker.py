@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import psutil
+from numpy.typing import NDArray
 
 from dlas import artifacts, data, network, process, registry
 from dlas.artifacts import Artifact
@@ -23,6 +24,7 @@ from dlas.network import Logits
 from dlas.process import Message
 
 CHECKED = 4  # reference images that every child answers before it is timed
+ROTATED = 64  # test images that are fed in turn while it is timed; held in memory, so few
 POOLED = 0.9  # below this share of the process's time the calling thread is not the one that computes
 
 
@@ -30,7 +32,7 @@ class Worker:
     """Answers the parent's requests one after the other."""
 
     def __init__(self) -> None:
-        self._empty = psutil.Process().memory_info().rss
+        self._empty = 0  # bytes in memory before there is an executable
         self._runner: Runner
         self._work: Any
         self._clock: Clock = ThreadClock()
@@ -51,8 +53,11 @@ class Worker:
     def _load(self, request: Message) -> Message:
         executable = _artifact(request["executable"])
         self._network = _artifact(request["network"])
-        self._images, self._labels = data.load(_artifact(request["data"]), "test")
+        self._source = _artifact(request["data"])
         self._batch = executable.facts["batch"]
+        self._labels = data.labels(self._source, "test")
+        self._images = self._read(data.stratified_subset(self._labels, max(ROTATED, self._batch)))
+        self._empty = psutil.Process().memory_info().rss
         (option,) = registry.parse("codegen", executable.recipe["option"])
         start = time.perf_counter()
         place = Place(**request["place"])
@@ -80,7 +85,7 @@ class Worker:
     def _score(self, request: Message) -> Message:
         """Predicted class of each chosen test image, and agreement on all reference images."""
         chosen = data.stratified_subset(self._labels, request["images"])
-        predicted = self._logits(self._images[chosen]).argmax(1)
+        predicted = self._logits(chosen).argmax(1)
         return {
             "images": chosen.tolist(),
             "predicted": predicted.tolist(),
@@ -112,21 +117,24 @@ class Worker:
         batch: Images = self._images[indices]
         return batch
 
-    def _logits(self, images: Images) -> Logits:
+    def _read(self, chosen: NDArray[np.int64]) -> Images:
+        return data.load(self._source, "test", chosen)[0]
+
+    def _logits(self, chosen: NDArray[np.int64]) -> Logits:
+        """Logits of the chosen test images; the last batch is filled up with the first images."""
         found = []
-        for start in range(0, len(images), self._batch):
-            indices = np.arange(start, start + self._batch) % len(images)
-            self._runner.feed(images[indices])
+        for start in range(0, len(chosen), self._batch):
+            self._runner.feed(self._read(np.take(chosen, range(start, start + self._batch), mode="wrap")))
             self._runner.infer()
             found.append(self._runner.output())
-        logits: Logits = np.concatenate(found)[: len(images)]
+        logits: Logits = np.concatenate(found)[: len(chosen)]
         return logits
 
     def _against_reference(self, count: int | None) -> Message:
         """Top-1 agreement, and the largest difference as it is and relative to the reference's largest logit."""
         indices, expected = network.reference(self._network)
         indices, expected = indices[:count], expected[:count]
-        logits = self._logits(self._images[indices])
+        logits = self._logits(indices)
         if logits.shape != expected.shape:
             raise BuildFailed(f"logits have shape {logits.shape}, the reference has {expected.shape}")
         error = float(np.abs(logits - expected).max())

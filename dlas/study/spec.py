@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from dlas import registry
-from dlas.errors import OptionError
+from dlas.errors import OptionError, StudyError
 from dlas.option import LAYERS
 from dlas.realise import Places
 from dlas.stack import Stack
@@ -113,7 +113,9 @@ def suggestions(layer: str) -> list[str]:
 def take(layer: str, text: str, found: dict[str, Path]) -> str:
     """The option's canonical text; a path typed in it goes into `found` under its stem."""
     plain, places = registry.take_paths(layer, text)
-    found.update(places)
+    for name, path in places.items():
+        if found.setdefault(name, path) != path:
+            raise StudyError(f"{layer} {text}: {found[name]} and {path} would both be called {name}; rename one")
     return plain
 
 

@@ -477,3 +477,10 @@ def test_any_document_is_a_study_or_told_to_be_none(scratch, document):
     lines = [f"{as_toml(key)} = {as_toml(value)}" for key, value in {**head, "part": parts}.items()]
     found = read_or_told(scratch, "\n".join(lines))
     assert found is None or found.stacks()[0] == found.baseline
+
+
+def test_two_paths_that_would_have_one_name_are_refused():
+    with pytest.raises(
+        StudyError, match=r"dataset npz@b/x\.npz: .*/a/x\.npz and .*/b/x\.npz would both be called x; rename one"
+    ):
+        compose("s", {}, {"dataset": ["npz@a/x.npz", "npz@b/x.npz"]}, Measure(), {})
