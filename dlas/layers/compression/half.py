@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 
 from dlas import network
 from dlas.artifacts import Artifact
-from dlas.layers.compression import Report, initialisers, storage
+from dlas.layers.compression import Report, initialisers, masks, storage
 from dlas.option import parameter
 
 _ARITHMETIC = {"fp32": "float32", "fp16": "float16", "bf16": "bfloat16"}
@@ -74,15 +74,12 @@ def _compress(kind: str, precision: str, before: Artifact, source: Artifact, out
 
 
 def _write_module(kind: str, before: Artifact, out: Path) -> dict[str, Any]:
-    """Write the module's operators' weights in half precision; returns what they were."""
-    import onnx
+    """Write the module with its operators' weights in half precision; returns what they were."""
     import torch
     from safetensors.torch import load_file, save_file
 
     shutil.copyfile(before.file(network.SHAPES), out / network.SHAPES)
     state = load_file(before.file(network.WEIGHTS))
-    stored = [name for name in initialisers.values(onnx.load(before.file(network.ONNX))) if name in state]
-    plain = {name: state[name].numpy() for name in stored}
-    state |= {name: state[name].to(getattr(torch, kind)) for name in stored}
-    save_file(state, out / network.WEIGHTS)
+    plain = masks.weights(network.rebuild(before))
+    save_file(state | {name: state[name].to(getattr(torch, kind)) for name in plain}, out / network.WEIGHTS)
     return plain

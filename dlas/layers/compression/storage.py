@@ -48,8 +48,8 @@ def rounded(value: Floats, kind: str) -> NDArray[Any]:
     return value.astype(np.float16 if kind == "float16" else ml_dtypes.bfloat16)
 
 
-def write_ternary(path: Path, plain: Weights, ternary: Sequence[str], out: Path) -> int:
-    """Store the named weights, of at most three values each, in two bits; returns bytes of all initialisers.
+def write_ternary(path: Path, plain: Weights, out: Path) -> int:
+    """Store the operators' weights that have three values at most in two bits; returns bytes of all initialisers.
 
     Four weights share a byte. When the file is loaded a table turns a byte into four codes, and the operator's three
     values (zero, the positive, the negative one) turn a code into a weight.
@@ -59,10 +59,10 @@ def write_ternary(path: Path, plain: Weights, ternary: Sequence[str], out: Path)
 
     model = onnx.load(path)
     model.graph.initializer.append(numpy_helper.from_array(CODES.astype(np.int32), _TABLE))
-    weights = _unfolded(initialisers.values(model), plain)
-    for name in ternary:
-        value, factor = weights[name]
-        _replace(model, name, *_unpacking(name, value), factor)
+    for name, (value, factor) in _unfolded(initialisers.values(model), plain).items():
+        codes, levels = ternary_codes(value)
+        if np.array_equal(levels[codes], value):
+            _replace(model, name, *_unpacking(name, codes, levels), factor)
     return _save(model, out)
 
 
@@ -74,26 +74,22 @@ def pack(codes: NDArray[np.uint8]) -> NDArray[np.uint8]:
 
 
 def ternary_codes(value: Floats) -> tuple[NDArray[np.uint8], Floats]:
-    """Codes 0, 1, 2 of a weight, and the values that they stand for: zero, the positive and the negative one."""
+    """Codes 0, 1, 2 of a weight by its sign, and three values: zero, its largest and its smallest one."""
     levels = np.array([0, value.max(initial=0), value.min(initial=0)], np.float32)
-    codes = np.where(value > 0, 1, np.where(value < 0, 2, 0)).astype(np.uint8)
-    if not np.array_equal(levels[codes], value):
-        raise BuildFailed("a weight that should be ternary has more than three values")
-    return codes, levels
+    return np.where(value > 0, 1, np.where(value < 0, 2, 0)).astype(np.uint8), levels
 
 
-def _unpacking(name: str, value: Floats) -> tuple[list[Any], list[Any]]:
+def _unpacking(name: str, codes: NDArray[np.uint8], levels: Floats) -> tuple[list[Any], list[Any]]:
     """Initialisers and nodes that give a ternary weight."""
     from onnx import TensorProto, helper, numpy_helper
 
-    codes, levels = ternary_codes(value)
     constants: dict[str, NDArray[Any]] = {
         f"{name}_packed": pack(codes),
         f"{name}_levels": levels,
         f"{name}_flat": np.array([-1], np.int64),
         f"{name}_from": np.array([0], np.int64),
-        f"{name}_to": np.array([value.size], np.int64),
-        f"{name}_shape": np.array(value.shape, np.int64),
+        f"{name}_to": np.array([codes.size], np.int64),
+        f"{name}_shape": np.array(codes.shape, np.int64),
     }
     made = [f"{name}_{step}" for step in ("bytes", "quads", "line", "cut", "codes", "plain")]
     nodes = [

@@ -51,8 +51,7 @@ class Ternary:
         plain = masks.weights(module)
         facts |= {"sparsity": masks.sparsity(plain), "storage": "ternary"}
         written = finetune.save(module, before, source, out, report, **facts)
-        names = [f"{name}.weight" for name in inner]
-        stored = storage.write_ternary(out / network.ONNX, plain, names, out / network.ONNX)
+        stored = storage.write_ternary(out / network.ONNX, plain, out / network.ONNX)
         return {**written, "weights_size": stored}
 
 
