@@ -7,7 +7,7 @@ import json
 import logging
 import math
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -120,9 +120,9 @@ def save_reference(out: Path, path: Path, source: Artifact) -> None:
     """Keep what ONNX Runtime, its optimisations off, makes of a fixed set of test images."""
     from safetensors.numpy import save_file
 
-    images, labels = data.load(source, "test")
-    chosen = data.stratified_subset(labels, REFERENCE_IMAGES)
-    save_file({"images": chosen, "logits": run(path, images[chosen], optimise=False)}, out / REFERENCE)
+    chosen = data.stratified_subset(data.labels(source, "test"), REFERENCE_IMAGES)
+    images, _ = data.load(source, "test", chosen)
+    save_file({"images": chosen, "logits": run(path, images, optimise=False)}, out / REFERENCE)
 
 
 # --- reading ----------------------------------------------------------------------------------------------------
@@ -209,6 +209,25 @@ def fix_batch(model: "onnx.ModelProto", batch: int) -> None:
 
 def run(path: Path, images: data.Images, optimise: bool = True) -> Logits:
     """The logits of an ONNX file in ONNX Runtime."""
+    logits = _session(path, optimise)
+    return np.concatenate([logits(images[start : start + _BATCH]) for start in range(0, len(images), _BATCH)])
+
+
+def accuracies(path: Path, source: Artifact) -> dict[str, float]:
+    """Top-1 accuracy on the whole validation and test sets."""
+    logits = _session(path, optimise=True)
+    scores = {}
+    for split in ("validation", "test"):
+        count, right = source.facts["images"][split], 0
+        for start in range(0, count, _BATCH):
+            images, labels = data.load(source, split, np.arange(start, min(start + _BATCH, count)))
+            right += int((logits(images).argmax(1) == labels).sum())
+        scores[split] = right / count
+    return scores
+
+
+def _session(path: Path, optimise: bool) -> Callable[[data.Images], Logits]:
+    """What gives the logits of a batch, on one thread of ONNX Runtime."""
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
@@ -217,14 +236,4 @@ def run(path: Path, images: data.Images, optimise: bool = True) -> Logits:
     options.intra_op_num_threads = 1
     session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
     name = session.get_inputs()[0].name
-    batches = np.array_split(images, max(1, -(-len(images) // _BATCH)))
-    return np.concatenate([session.run(None, {name: batch})[0] for batch in batches])
-
-
-def accuracies(path: Path, source: Artifact) -> dict[str, float]:
-    """Top-1 accuracy on the whole validation and test sets."""
-    scores = {}
-    for split in ("validation", "test"):
-        images, labels = data.load(source, split)
-        scores[split] = float((run(path, images).argmax(1) == labels).mean())
-    return scores
+    return lambda batch: session.run(None, {name: batch})[0]

@@ -20,7 +20,10 @@ from dlas.process import Child, Died, Message, Report, environment
 from dlas.realise import Step, as_message
 from dlas.study.timing import Notes, Order, Timed, time_cells
 
-PACKAGES = ("dlas", "numpy", "torch", "onnx", "onnxscript", "onnxruntime", "openvino", "torch-pruning", "scikit-learn")
+PACKAGES = (
+    *("dlas", "numpy", "scikit-learn", "pillow", "torch", "torchvision", "timm", "torch-pruning", "nncf"),
+    *("onnx", "onnxscript", "onnxruntime", "openvino", "apache-tvm", "apache-tvm-ffi"),
+)
 TRIES = 2  # a child that somebody killed is started once more
 
 

@@ -36,13 +36,13 @@ def backward(module: "torch.nn.Module", source: Artifact, count: int, seed: int)
     """Add the gradients of the summed loss over so many training images, batch statistics left alone."""
     import torch
 
-    images, labels = data.load(source, "train")
-    chosen = np.sort(np.random.default_rng(seed).permutation(len(labels))[:count])
+    drawn = np.random.default_rng(seed).permutation(source.facts["images"]["train"])[:count]
     module.eval()
     module.zero_grad()
-    for part in np.split(chosen, range(_BATCH, len(chosen), _BATCH)):
-        logits = module(torch.from_numpy(images[part]))
-        torch.nn.functional.cross_entropy(logits, torch.from_numpy(labels[part]), reduction="sum").backward()  # type: ignore[no-untyped-call]
+    for part in np.split(np.sort(drawn), range(_BATCH, len(drawn), _BATCH)):
+        images, labels = (torch.from_numpy(array) for array in data.load(source, "train", part))
+        loss = torch.nn.functional.cross_entropy(module(images), labels, reduction="sum")
+        loss.backward()  # type: ignore[no-untyped-call]
 
 
 class Fisher:
