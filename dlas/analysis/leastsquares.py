@@ -19,6 +19,7 @@ Floats = NDArray[np.float64]
 Term = tuple[int, ...]  # one factor, or the pair of two
 
 LARGEST = 6000  # columns that are solved densely
+_ROUNDING = 1e-12  # of a contrast of logarithms or shares
 _PIVOT = 1e-10  # of a column's own count: below it the column adds nothing to those before
 
 
@@ -186,4 +187,5 @@ def contrast(solution: Solution, weights: Mapping[int, float]) -> tuple[float, f
     if np.abs(dense[solution.aliased] - own @ solution.aliases).max(initial=0.0) > 1e-6:
         return float("nan"), float("nan")
     variance = float(own @ solution.covariance @ own)
-    return float(own @ solution.coefficients), math.sqrt(max(0.0, variance))
+    value = float(own @ solution.coefficients)
+    return value if abs(value) > _ROUNDING else 0.0, math.sqrt(max(0.0, variance))
