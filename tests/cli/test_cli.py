@@ -112,7 +112,7 @@ REFUSALS = {
     ),
     "an unknown parameter": (
         ("--layer", "hardware=cpu@thread=2"),
-        "hardware cpu: unknown parameter 'thread'; its parameters are: threads, isa, batch",
+        "hardware cpu: unknown parameter 'thread'; its parameters are: threads, isa, batch, at",
     ),
     "a value out of range": (
         ("--layer", "compression=weight-prune@1.5"),
