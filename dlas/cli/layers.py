@@ -31,5 +31,5 @@ def _form(key: str, declaration: Parameter) -> str:
 
 def _describe(kind: type, declaration: Parameter, default: Value | None) -> str:
     facts = [kind.__name__ if not declaration.choices else "", declaration.allowed()]
-    facts.append("required" if default is None else f"default {spell(default)}")
+    facts.append("required" if default is None else f"default {spell(default) or 'none'}")
     return f"{declaration.help} ({', '.join(fact for fact in facts if fact)})"

@@ -92,7 +92,7 @@ def _measure(tasks: Sequence[_Task], store: Store, out: Path, crew: Crew, listen
     def one(task: _Task) -> str:
         def tell(progress: Progress) -> None:
             with telling:
-                listen(replace(progress, what=f"on {task.name}: {progress.what}") if task.name else progress)
+                listen(replace(progress, what=f"{progress.what} (on {task.name})") if task.name else progress)
 
         bench = crew.bench(task.name, store)
         with closing(Journal(journal_path(out))) as journal:

@@ -112,7 +112,7 @@ REFUSALS = {
     ),
     "an unknown parameter": (
         ("--layer", "hardware=cpu@thread=2"),
-        "hardware cpu: unknown parameter 'thread'; its parameters are: threads, isa, batch",
+        "hardware cpu: unknown parameter 'thread'; its parameters are: threads, isa, batch, at",
     ),
     "a value out of range": (
         ("--layer", "compression=weight-prune@1.5"),
@@ -452,9 +452,9 @@ compression
 CODEGEN = """\
 codegen
   onnxruntime
-      ONNX Runtime's CPU provider with all graph optimisations.
+      ONNX Runtime's CPU or CUDA provider with all graph optimisations; TF32 off on CUDA.
   openvino
-      OpenVINO on the CPU, latency mode, one stream, float32 unless the network is quantised.
+      OpenVINO, latency mode, one stream, float32 unless the network is quantised.
   torch
       PyTorch in eager mode, channels last, inference mode; TF32 off on CUDA.
 

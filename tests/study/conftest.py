@@ -54,10 +54,10 @@ class Bench:
             command, cwd=self.folder, env=self.env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
         )
 
-    def run(self, *arguments):
+    def run(self, *arguments, timeout=300):
         """Run the study to its end; what it printed."""
         process = self.start(*arguments)
-        said, _ = process.communicate(timeout=300)
+        said, _ = process.communicate(timeout=timeout)
         assert process.returncode == 0, said
         return said
 

@@ -151,19 +151,20 @@ def test_a_worker_killed_while_it_measures_loses_nothing(bench, cluster):
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1500)
 def test_sixty_cells_on_two_workers_have_the_statuses_and_accuracies_that_they_have_here(bench, cluster):
     for name in ("one", "two"):
         cluster.worker(name)
     wrongs = ", ".join(f'"toygen@{n},behaviour={b}"' for n in (1, 2, 3) for b in ("wrong", "threads", "build-raise"))
     parts = f'[[part]]\nvary.codegen = ["toygen@1:51:1", {wrongs}]'
     bench.write(parts)
-    bench.run()
+    bench.run(timeout=700)
     here = table(bench.cube).set_index("codegen")
     bench.cube.unlink()
     bench.journal.unlink()
     shutil.rmtree(bench.folder / "store")
     write(bench, parts)
-    bench.run("--scheduler", cluster.address)
+    bench.run("--scheduler", cluster.address, timeout=700)
     there = table(bench.cube).set_index("codegen")
     assert len(there) == 60
     calm = {"unstable": "ok"}  # which of the two it is tells of the machine, not of the cell

@@ -8,7 +8,7 @@ from dlas.host import NATIVE, Host, Place, Target
 from dlas.option import Option
 
 WORKER = (sys.executable, "-m", "dlas.measure.worker")
-AT = "name of the worker that measures; empty: the host that runs the study"
+AT = "name of the host that measures, if not the one that runs the study"
 
 
 @dataclass(frozen=True)
