@@ -37,9 +37,11 @@ def merge(cubes: Mapping[str, Sequence[xr.Dataset]]) -> xr.Dataset:
 def labelled(cube: xr.Dataset, name: str) -> xr.Dataset:
     """The cube with the name of its host in every hardware label that has none yet."""
     labels = [at(text, name) for text in cube["hardware"].values.tolist()]
+    named = [place or name for place in cube["at"].values.tolist()] if "at" in cube.coords else [name] * len(labels)
     baseline = json.loads(cube.attrs["baseline"])
     baseline["hardware"] = at(baseline["hardware"], name)
-    return cube.assign_coords(hardware=("hardware", labels)).assign_attrs(baseline=json.dumps(baseline))
+    coordinates = {"hardware": ("hardware", labels), "at": ("hardware", named)}
+    return cube.assign_coords(coordinates).assign_attrs(baseline=json.dumps(baseline))
 
 
 def at(hardware: str, name: str) -> str:
@@ -115,5 +117,11 @@ def _attributes(named: Sequence[tuple[str, xr.Dataset]]) -> dict[str, str]:
         **first.attrs,
         "title": " and ".join(dict.fromkeys(cube.attrs["title"] for _, cube in named)),
         "measured": json.dumps(measured),
-        "hosts": json.dumps({name: json.loads(cube.attrs["host"]) for name, cube in named}),
+        "hosts": json.dumps({place: host for name, cube in named for place, host in _hosts(cube, name).items()}),
     }
+
+
+def _hosts(cube: xr.Dataset, name: str) -> dict[str, Any]:
+    """Name → host of a cube; its only host may be nameless yet."""
+    known = json.loads(cube.attrs["hosts"]) if "hosts" in cube.attrs else {"": json.loads(cube.attrs["host"])}
+    return {place or name: host for place, host in known.items()}

@@ -10,6 +10,7 @@ from dlas import merge as merging
 from dlas.cube import frame, open_cube, save
 from dlas.errors import CubeError
 from dlas.merge import at, merge
+from dlas.report.summary import summary
 
 TORCH, INT8 = stack(codegen="torch"), stack(compression="int8")
 
@@ -65,8 +66,17 @@ def test_each_hardware_label_tells_its_host(laptop, server):
         "laptop": "Small CPU",
         "server": "Big CPU",
     }
+    assert merged["at"].values.tolist() == ["laptop", "server"]
     assert merged["threads"].values.tolist() == [1, 1]
     assert merged["technique"].values.tolist() == ["none", "int8"]
+
+
+def test_the_report_of_a_merged_cube_names_its_hosts(laptop, server):
+    said = summary(merge({"laptop": [laptop], "server": [server]})).study[-1]
+    assert said == (
+        "Measured on 2 hosts: laptop (Small CPU), server (Big CPU). Each cell is compared with its own host's "
+        "baseline: hosts are never paired."
+    )
 
 
 def test_two_cubes_of_one_host_are_joined_under_one_name(laptop):

@@ -3,7 +3,7 @@
 import json
 import math
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import permutations
 from typing import Any
@@ -36,8 +36,9 @@ def summary(cube: xr.Dataset) -> Summary:
     baseline = json.loads(cube.attrs["baseline"])
     cells["cell"] = [label(row, baseline) for row in cells[list(LAYERS)].to_dict("records")]
     records = cells.to_dict("records")
-    found = [*_winners(records), *_analysed(cube), *_others(records)]
-    return Summary(_study(cube, baseline), found[:FINDINGS], _doubts(records, cube))
+    interaction, untold = _interaction(cube)
+    found = [*_winners(records), *_matters(cube), *interaction, *_flip(cube), *_others(records)]
+    return Summary(_study(cube, baseline), found[:FINDINGS], [*untold, *_doubts(records, cube)])
 
 
 def _study(cube: xr.Dataset, baseline: Mapping[str, str]) -> list[str]:
@@ -50,8 +51,20 @@ def _study(cube: xr.Dataset, baseline: Mapping[str, str]) -> list[str]:
     return [
         f"Varied: {'; '.join(varying)}." if varying else "Nothing was varied: the cube holds the baseline alone.",
         "Everything is compared with the baseline: " + ", ".join(f"{k} {v}" for k, v in baseline.items()) + ".",
-        f"Measured on {host['cpu']} ({host['architecture']}, {cores}){when}.",
+        _several(cube) or f"Measured on {host['cpu']} ({host['architecture']}, {cores}){when}.",
     ]
+
+
+def _several(cube: xr.Dataset) -> str:
+    """The hosts of a merged cube; nothing for one host."""
+    hosts = json.loads(cube.attrs.get("hosts", "{}"))
+    named = ", ".join(f"{name} ({host['cpu']})" for name, host in hosts.items())
+    return (
+        f"Measured on {len(hosts)} hosts: {named}. Each cell is compared with its own host's baseline: hosts are never "
+        "paired."
+        if len(hosts) > 1
+        else ""
+    )
 
 
 def _options(cube: xr.Dataset, layer: str) -> str:
@@ -65,27 +78,34 @@ def _winners(cells: Sequence[Mapping[str, Any]]) -> list[str]:
     return [sentence for sentence in (_fastest(timed), _kept_accuracy(timed)) if sentence]
 
 
-def _analysed(cube: xr.Dataset) -> list[str]:
-    """What matters most, the strongest interaction, and where the best option changes."""
-    layers = varied(cube)
-    found = _told(lambda: effects.sentences(effects.effects(cube, ["latency"]))[:1])
-    if len(layers) < 2:
-        return found
-    pair = _told(lambda: interactions.sentences(interactions.interactions(cube, layers[0], layers[1]))[:1])
-    return [*found, *pair, *_told(lambda: _flip(cube, layers))]
-
-
-def _told(tell: Callable[[], list[str]]) -> list[str]:
-    """What an analysis says; nothing where the cube cannot feed it."""
+def _matters(cube: xr.Dataset) -> list[str]:
+    """Which layers explain the latencies; nothing where the cube cannot tell."""
     try:
-        return tell()
+        return effects.sentences(effects.effects(cube, ["latency"]))[:1]
     except CubeError:
         return []
 
 
-def _flip(cube: xr.Dataset, layers: Sequence[str]) -> list[str]:
-    for layer, across in permutations(layers, 2):
-        found = flips.rank_flips(cube, layer, across)
+def _interaction(cube: xr.Dataset) -> tuple[list[str], list[str]]:
+    """The strongest interaction of the two layers that vary most; or, beside it, why none can be told."""
+    layers = varied(cube)
+    if len(layers) < 2:
+        return [], []
+    try:
+        found = interactions.interactions(cube, layers[0], layers[1])
+    except CubeError:
+        return [], []
+    said = interactions.sentences(found)[:1]
+    return ([], said) if found["ratio"].isna().all() else (said, [])
+
+
+def _flip(cube: xr.Dataset) -> list[str]:
+    """Where the best option of one layer changes with another."""
+    for layer, across in permutations(varied(cube), 2):
+        try:
+            found = flips.rank_flips(cube, layer, across)
+        except CubeError:
+            continue
         if found["stands"].any():
             return flips.sentences(found)[:1]
     return []
