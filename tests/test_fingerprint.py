@@ -89,12 +89,12 @@ def test_a_plug_in_with_a_compiled_module_has_a_version(plug_in, tmp_path):
 
 def test_an_option_counts_what_it_imports_in_its_own_layer_and_the_shared_modules(forget, monkeypatch):
     versions = {}
-    for changed in ("", "model.weights", "model.resnet", "model.mobilenet", "compression.int8"):
+    for changed in ("", "model.origin", "model.resnet", "model.mobilenet", "compression.int8"):
         with monkeypatch.context() as patch:
             alter(patch, f"dlas.layers.{changed}")
             forget()
             versions[changed] = fingerprint.code_version("dlas.layers.model.resnet")
-    assert [name for name, version in versions.items() if version != versions[""]] == ["model.weights", "model.resnet"]
+    assert [name for name, version in versions.items() if version != versions[""]] == ["model.origin", "model.resnet"]
 
 
 @pytest.mark.parametrize(
