@@ -203,7 +203,7 @@ def test_the_list_of_kernels_names_each_operator_with_its_primitive(built):
     listed = json.loads(executable.file("kernels.json").read_text())
     assert [kernel["operator"] for kernel in listed["kernels"]] == [o["name"] for o in source.facts["operators"]]
     assert {kernel["primitive"] for kernel in listed["kernels"]} == {"spatial-pack"}
-    assert listed["copied_bytes"] == 0
+    assert listed["copied_bytes"] == 4 * 12, "the mean of twelve channels, which leave their last block unfilled"
     dense = sum(operator["parameters"] for operator in source.facts["operators"])
     assert executable.facts["weights_size"] >= 4 * dense
 
