@@ -70,6 +70,9 @@ _SECOND_CACHE = 256 << 10  # bytes of it that weights may take
 
 
 def _unrolled(operator: Convolution) -> int:
+    """Input channels whose products follow each other without a jump; loops over a window are long enough as it is."""
+    if operator.kernel != (1, 1):
+        return 1
     channels = operator.weights.shape[1]
     return next(u for u in (4, 2, 3, 1) if channels % u == 0)
 
