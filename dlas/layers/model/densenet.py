@@ -17,8 +17,9 @@ SMALL_LAYERS, SMALL_GROWTH, SMALL_STEM = 12, 12, 16  # of each of three blocks; 
 
 @dataclass(frozen=True)
 class DenseNetImageNet:
-    """DenseNet-BC of four blocks. Below 97 pixels the first strides become 1 until four pixels a side are left, those
-    of transitions last; a stem that does not stride is 3x3. The width multiplies stem and growth rate.
+    """DenseNet-BC of four dense blocks; for small images the first strides become 1.
+
+    Four pixels a side are left at least; a stem that does not stride is 3x3.
     """
 
     variants: ClassVar = {f"densenet{depth}": {"depth": depth} for depth in SIZES}
@@ -57,9 +58,7 @@ class DenseNetImageNet:
 
 @dataclass(frozen=True)
 class DenseNet40:
-    """DenseNet for small images: three blocks of twelve 3x3 convolutions, growth rate 12, no bottleneck. The width
-    multiplies stem and growth rate.
-    """
+    """DenseNet for small images: three dense blocks of twelve 3x3 convolutions, growth rate 12, no bottleneck."""
 
     name: ClassVar = "densenet40"
     suggested: ClassVar[tuple[str, ...]] = ()

@@ -21,8 +21,9 @@ DROPOUT = 0.2
 
 @dataclass(frozen=True)
 class EfficientNetB0:
-    """Mobile inverted bottlenecks with squeeze-and-excitation and SiLU. The first strides become 1 until two pixels a
-    side are left. Stochastic depth is off: it was tuned for 350 epochs of ImageNet.
+    """Inverted bottlenecks with squeeze-and-excitation and SiLU; for small images the first strides become 1.
+
+    Two pixels a side are left at least. Stochastic depth is off: it was tuned for 350 epochs of ImageNet.
     """
 
     name: ClassVar = "efficientnet-b0"

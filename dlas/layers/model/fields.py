@@ -13,13 +13,12 @@ def width(help: str = "multiplies the channels of every operator", high: float =
 
 def weights() -> Any:
     """Where the weights come from."""
-    meaning = "where the weights come from: zoo, train, random, or the name of a file of weights"
-    return parameter(meaning, "train", choices=origin.CHOICES, locator=True)
+    return parameter("where the weights come from", "train", choices=origin.CHOICES, locator=True)
 
 
 def recipe() -> Any:
     """How long and by which schedule a network is trained."""
-    return parameter("how it is trained", "short", choices=tuple(recipes.LENGTHS))
+    return parameter("how long and by which schedule it is trained", "short", choices=tuple(recipes.LENGTHS))
 
 
 def seed() -> Any:

@@ -25,7 +25,10 @@ LAST_PIXELS = 2
 
 @dataclass(frozen=True)
 class MobileNetV1:
-    """Thirteen depthwise separable blocks; for small images the first strides become 1."""
+    """Thirteen depthwise separable blocks; for small images the first strides become 1.
+
+    Two pixels a side are left at least.
+    """
 
     name: ClassVar = "mobilenetv1"
     suggested: ClassVar = ("mobilenetv1@width=0.25",)
@@ -58,8 +61,9 @@ class MobileNetV1:
 
 @dataclass(frozen=True)
 class MobileNetV2:
-    """Inverted residuals with linear bottlenecks; for small images the first strides become 1. As published, a width
-    below 1 leaves the last convolution at 1,280 channels.
+    """Inverted residuals with linear bottlenecks; for small images the first strides become 1.
+
+    Two pixels a side are left at least. As published, a width below 1 leaves the last convolution at 1,280 channels.
     """
 
     name: ClassVar = "mobilenetv2"

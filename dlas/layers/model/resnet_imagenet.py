@@ -15,8 +15,9 @@ LAST_PIXELS = 4
 
 @dataclass(frozen=True)
 class ResNetImageNet:
-    """Residual network of four stages. Below 97 pixels the first strides become 1 until four pixels a side are left;
-    a stem that does not stride is 3x3, as is usual on CIFAR-10.
+    """Residual network of four stages; for small images the first strides become 1.
+
+    Four pixels a side are left at least; a stem that does not stride is 3x3, as is usual on CIFAR-10.
     """
 
     variants: ClassVar = {f"resnet{depth}": {"depth": depth} for depth in (18, 34, 50)}

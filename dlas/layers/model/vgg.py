@@ -14,8 +14,10 @@ PUBLISHED_CLASSIFIER = 97  # pixels from which the classifier is the published o
 
 @dataclass(frozen=True)
 class Vgg:
-    """Thirteen convolutions with batch normalisation. Below 97 pixels one linear operator, after the mean, takes the
-    place of the published three, which hold 90 % of the weights; a pooling of odd size keeps the last pixel.
+    """Thirteen convolutions with batch normalisation; for small images a short classifier.
+
+    Below 97 pixels one linear operator, after the mean, takes the place of the published three, which hold 90 % of the
+    weights; a pooling of odd size keeps the last pixel.
     """
 
     name: ClassVar = "vgg16"

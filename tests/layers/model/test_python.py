@@ -5,9 +5,13 @@ import sys
 import pytest
 import torch
 
-from dlas import registry
+from dlas import realise, registry
 from dlas.errors import OptionError
+from dlas.host import Host
 from dlas.layers.model import origin
+from dlas.stack import Stack
+
+HOST = Host("A CPU", "x86_64", ("avx", "avx2"), ("L1 data 32K",), 4, None, 2**34)
 
 SOURCE = """
 from torch import nn
@@ -76,3 +80,14 @@ def test_the_modules_source_decides_the_key(own, forget):
     before = option("python@mine:network").ingredients()
     (own / "mine.py").write_text(SOURCE + "\n", encoding="utf-8")
     assert option("python@mine:network").ingredients() != before
+
+
+def test_a_changed_module_makes_the_network_stale_and_not_the_data(own, forget):
+    def keys():
+        forget()
+        return realise.realisation(Stack(model="python@mine:network"), (), HOST).steps
+
+    data, before, _ = keys()
+    (own / "mine.py").write_text(SOURCE.replace("8, 3", "16, 3"), encoding="utf-8")
+    same, after, _ = keys()
+    assert (data.key == same.key, before.key == after.key) == (True, False)
