@@ -17,7 +17,8 @@ TORCH, INT8 = stack(codegen="torch"), stack(compression="int8")
 
 def on(host, values):
     cube = cube_of(values)
-    cube.attrs["host"] = json.dumps({**json.loads(cube.attrs["host"]), "cpu": host})
+    facts = {**json.loads(cube.attrs["host"]), "cpu": host}
+    cube.attrs |= {"host": json.dumps(facts), "hosts": json.dumps({"": facts})}
     cube.attrs["host_fingerprint"] = f"fingerprint of {host}"
     return cube
 
