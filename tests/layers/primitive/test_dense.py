@@ -13,9 +13,11 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 from kernels import expected, module, relative_error, run
 
+from dlas.layers.codegen.tvm import building
 from dlas.layers.primitive.tvm.direct import Direct
 from dlas.layers.primitive.tvm.gemm import Gemm
 from dlas.layers.primitive.tvm.spatial_pack import SpatialPack
+from dlas.tensorir.machine import machine
 from dlas.tensorir.operators import Convolution, Linear
 
 PRIMITIVES = (SpatialPack(), Direct(), Gemm())
@@ -89,9 +91,10 @@ def test_the_starting_points_are_right_too(lowering, schedule):
     assert relative_error(run(lowering, operator, inputs, schedule=schedule), expected(operator, inputs)) < TOLERANCE
 
 
-@pytest.mark.parametrize("isa", ["avx512", "amx"])
-def test_wider_instruction_sets_get_wider_vectors(isa):
+@pytest.mark.parametrize(("isa", "register"), [("avx2", "ymm"), ("avx512", "zmm"), ("amx", "zmm")])
+def test_machine_code_is_held_to_the_instruction_set_and_uses_its_vectors(isa, register):
     operator = CASES["pointwise, prime pixels"]
-    script = module(SpatialPack(), operator, operator.image, isa).script()
-    assert "T.vectorized(T.int64(16))" in script
-    assert "T.vectorized(T.int64(8))" not in script
+    executable = building.compiled(module(SpatialPack(), operator, operator.image, isa), machine(isa))
+    assembly = "".join(library.inspect_source("asm") for library in executable.mod.imports)
+    assert f"%{register}0" in assembly
+    assert ("%zmm" in assembly) == (register == "zmm")

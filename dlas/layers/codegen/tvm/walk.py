@@ -70,7 +70,7 @@ class Walk:
         if isinstance(value, relax.Var):
             return self._values[value]
         name = value.op.name if isinstance(value, ir.Call) and isinstance(value.op, ir.Op) else ""
-        if name == "relax.nn.conv2d" and constant(value.args[1]) is not None:
+        if name == "relax.nn.conv2d" and isinstance(value.args[1], ir.GenericConst):
             return self._convolution(value)
         if name == "relax.matmul" and _is_linear(value):
             return self._linear(value)
@@ -114,8 +114,9 @@ def convolution_of(call: Any) -> Convolution:
 
 
 def _is_linear(call: Any) -> bool:
-    weights = constant(call.args[1])
-    return weights is not None and weights.ndim == 2 and len(_shape(call.args[0])) == 2
+    from tvm import ir
+
+    return isinstance(call.args[1], ir.GenericConst) and len(_shape(call.args[1])) == len(_shape(call.args[0])) == 2
 
 
 def _shape(expression: Any) -> tuple[int, ...]:
