@@ -65,13 +65,13 @@ def compiled(module: "ir.IRModule", chosen: Machine) -> Any:
 
 def constants_size(module: "ir.IRModule") -> int:
     """Bytes of all constants that the network's function reads, each once."""
-    found: dict[int, int] = {}
+    found: dict[Any, int] = {}
     for _, value in bindings(module[FUNCTION]):
         for argument in getattr(value, "args", []):
             for operand in getattr(argument, "fields", [argument]):
                 array = importing.constant(operand)
                 if array is not None:
-                    found[array.ctypes.data] = array.nbytes
+                    found[operand] = array.nbytes
     return sum(found.values())
 
 
