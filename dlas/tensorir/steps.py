@@ -37,15 +37,6 @@ def inline_epilogue(s: "Schedule", anchor: Block) -> Block:
         s.compute_inline(between[0])
 
 
-def tile(s: "Schedule", loop: Loop, size: int) -> tuple[Loop, Loop]:
-    """Split a loop; where the tile does not divide it, its last turn is compiled apart, without conditions inside."""
-    divides = extent(s, loop) % size == 0
-    outer, inner = s.split(loop, [None, size])
-    if not divides:
-        s.annotate(outer, "pragma_loop_partition_hint", True)
-    return outer, inner
-
-
 def unroll(s: "Schedule", loops: Sequence[Loop]) -> None:
     """Unroll every one of the loops."""
     for loop in loops:

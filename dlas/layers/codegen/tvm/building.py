@@ -60,7 +60,8 @@ def compiled(module: "ir.IRModule", chosen: Machine) -> Any:
     with builder.function(IDLE, [images]):
         builder.emit_func_output(images)
     target = tvm.target.Target({"kind": "llvm", "mcpu": chosen.cpu, "num-cores": 1})
-    return tvm.compile(builder.get(), target=target)
+    with tvm.transform.PassContext(opt_level=3, config={"s_tir.LoopPartition": {"partition_const_loop": True}}):
+        return tvm.compile(builder.get(), target=target)
 
 
 def constants_size(module: "ir.IRModule") -> int:

@@ -1,5 +1,6 @@
 """From the network's ONNX to a Relax function of constants, convolutions and what lies between them."""
 
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,25 +11,20 @@ from dlas import network as networks
 if TYPE_CHECKING:
     from tvm import ir, relax
 
+Array = np.ndarray[Any, Any]
+
 
 def read(path: Path, batch: int) -> "ir.IRModule":
     """The network with a fixed batch as a module whose `main` takes the images and gives the logits."""
     import onnx
-    from tvm import ir, relax
+    from tvm import relax
     from tvm.relax.frontend.onnx import from_onnx
 
     model = onnx.load(path)
     networks.fix_batch(model, batch)
-    imported = from_onnx(model, keep_params_in_input=False)
     passes = relax.transform
-    simplify = ir.transform.Sequential(
-        [
-            passes.CanonicalizeBindings(),
-            passes.FoldConstant(),
-            passes.DeadCodeElimination(),
-        ]
-    )
-    return simplify(imported)
+    imported = passes.CanonicalizeBindings()(from_onnx(model, keep_params_in_input=False))
+    return passes.DeadCodeElimination()(_simplified(imported))
 
 
 def bindings(function: "relax.Function") -> "list[tuple[relax.Var, Any]]":
@@ -36,9 +32,93 @@ def bindings(function: "relax.Function") -> "list[tuple[relax.Var, Any]]":
     return [(binding.var, binding.value) for block in function.body.blocks for binding in block.bindings]
 
 
-def constant(expression: Any) -> "np.ndarray[Any, Any] | None":
+def constant(expression: Any) -> Array | None:
     """The array of a constant, None for anything else."""
     from tvm import ir
 
     held: Any = expression.value if isinstance(expression, ir.GenericConst) else None
     return held.numpy() if hasattr(held, "numpy") else None
+
+
+# --- simplification -----------------------------------------------------------------------------------------------
+
+# What the importer does to weights and limits; FoldConstant would compile a kernel for each of them.
+_FOLDED: Mapping[str, Callable[..., Any]] = {
+    "relax.isnan": np.isnan,
+    "relax.where": np.where,
+    "relax.add": np.add,
+    "relax.subtract": np.subtract,
+    "relax.multiply": np.multiply,
+    "relax.divide": np.divide,
+    "relax.sqrt": np.sqrt,
+    "relax.negative": np.negative,
+}
+
+
+def _simplified(module: "ir.IRModule") -> "ir.IRModule":
+    """Operators of constants become constants, clips and normalisations what they are: limits, products and sums."""
+    from tvm import relax
+
+    @relax.expr_functor.mutator
+    class Simplify(relax.PyExprMutator):  # type: ignore[misc]
+        def visit_call_(self, call: Any) -> Any:
+            call = self.visit_expr_post_order(call)
+            name = getattr(call.op, "name", "")
+            arrays = [self._array(argument) for argument in call.args]
+            if name == "relax.call_tir":
+                return _limit(call, [self._array(field) for field in call.args[1].fields])
+            folded = _folded(name, call, arrays)
+            return call if folded is None else relax.const(np.array(folded, order="C"))
+
+        def visit_tuple_getitem_(self, item: Any) -> Any:
+            item = self.visit_expr_post_order(item)
+            bound: Any = self.lookup_binding(item.tuple_value) if isinstance(item.tuple_value, relax.Var) else None
+            if item.index or getattr(getattr(bound, "op", None), "name", "") != "relax.nn.batch_norm":
+                return item
+            scale, shift = _affine(bound)
+            product = self.builder_.emit(relax.op.multiply(bound.args[0], relax.const(scale)))
+            return relax.op.add(product, relax.const(shift))
+
+        def _array(self, expression: Any) -> Array | None:
+            bound = self.lookup_binding(expression) if isinstance(expression, relax.Var) else expression
+            return constant(bound)
+
+    mutator = Simplify(module)
+    mutator.builder_.update_func(module.get_global_var("main"), mutator.visit_expr(module["main"]))
+    return relax.transform.CanonicalizeBindings()(mutator.builder_.get())
+
+
+def _limit(call: Any, arrays: list[Array | None]) -> Any:
+    """The operator that a kernel stands for, if it is one side of a clip."""
+    from tvm import relax
+
+    operators = {"maximum": relax.op.maximum, "minimum": relax.op.minimum}
+    operator = operators.get(call.args[0].name_hint.rstrip("0123456789"))
+    limit = arrays[-1]
+    if operator is None or limit is None or limit.ndim:
+        return call
+    return operator(call.args[1].fields[0], relax.const(limit))
+
+
+def _affine(norm: Any) -> tuple[Array, Array]:
+    """Factor and summand of each channel that a normalisation with constant statistics comes to."""
+    gamma, beta, mean, variance = (argument.value.numpy() for argument in norm.args[1:])
+    factor = gamma / np.sqrt(variance + np.float32(norm.attrs.epsilon))
+    shape = (1, -1, 1, 1)
+    return factor.reshape(shape).astype(np.float32), (beta - mean * factor).reshape(shape).astype(np.float32)
+
+
+def _folded(name: str, call: Any, arrays: list[Array | None]) -> Array | None:
+    """The value of an operator all of whose operands are constants."""
+    values = [array for array in arrays if array is not None]
+    if not values or arrays[0] is None:
+        return None
+    if name == "relax.reshape":
+        return values[0].reshape([int(extent) for extent in call.ty.shape])
+    if name == "relax.permute_dims":
+        return values[0].transpose(call.attrs.axes and [int(axis) for axis in call.attrs.axes])
+    if name == "relax.astype":
+        return values[0].astype(str(call.attrs.dtype))
+    if name in _FOLDED and len(values) == len(arrays):
+        return np.asarray(_FOLDED[name](*values))
+    return None

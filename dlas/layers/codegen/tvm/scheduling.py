@@ -53,7 +53,21 @@ def _kernel(function: Any, machine: Machine) -> Any:
         plain(s, machine.lanes)
     else:
         _recipe(str(annotations[NAMED]))(s, anchor, _sizes(annotations))
-    return s.mod["main"].with_attrs(function.attrs) if function.attrs else s.mod["main"]
+    return _guards_likely(s.mod["main"])
+
+
+def _guards_likely(function: Any) -> Any:
+    """Conditions of tiles that do not divide, marked so that LoopPartition compiles the last tile apart."""
+    import tvm_ffi
+    from tvm import tirx
+    from tvm.s_tir import stmt
+
+    def mark(realize: Any) -> Any:
+        if isinstance(realize.predicate, tirx.IntImm):
+            return realize
+        return stmt.SBlockRealize(realize.iter_values, tirx.likely(realize.predicate), realize.block)
+
+    return function.with_body(tvm_ffi.structural_map(function.body, (stmt.SBlockRealize, mark)))
 
 
 def _anchor(s: "Schedule") -> tuple[Any, Mapping[str, Any]]:

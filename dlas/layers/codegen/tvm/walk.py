@@ -31,7 +31,8 @@ class Walked:
 class Walk:
     """State of the walk: the values of the variables seen so far, and what was lowered."""
 
-    def __init__(self, emitter: Emitter, lowering: OperatorLowering) -> None:
+    def __init__(self, module: "ir.IRModule", emitter: Emitter, lowering: OperatorLowering) -> None:
+        self._module = module
         self._emitter = emitter
         self._lowering = lowering
         self._values: dict[Any, Value] = {}
@@ -51,6 +52,8 @@ class Walk:
 
         if isinstance(expression, relax.Var):
             return self._emitter.reblocked(self._values[expression], PLAIN).var
+        if isinstance(expression, ir.GlobalVar):
+            return self._emitter.builder.add_func(self._module[expression], expression.name_hint)
         if isinstance(expression, relax.Tuple):
             return relax.Tuple([self.plain(field) for field in expression.fields])
         if isinstance(expression, relax.TupleGetItem):
@@ -136,7 +139,7 @@ def walk(module: "ir.IRModule", emitter: Emitter, lowering: OperatorLowering) ->
     if isinstance(lowering, Planner):
         found = (operator_of(value) for _, value in bindings(function))
         lowering = lowering.planned([operator for operator in found if operator])
-    walked = Walk(emitter, lowering)
+    walked = Walk(module, emitter, lowering)
     parameters = [relax.Var(str(p), p.ty) for p in function.params]
     builder = emitter.builder
     with builder.function(FUNCTION, parameters):

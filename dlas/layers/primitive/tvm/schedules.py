@@ -15,15 +15,18 @@ _PLAIN = 4  # loops over a plain image
 
 
 def spatial_pack(s: "Schedule", anchor: Any, sizes: Sizes) -> None:
-    """Tile rows, columns and channel blocks; reduce in registers; write with the epilogue."""
+    """Tile rows, columns and channel blocks; reduce in registers; write with the epilogue.
+
+    The weights of a group of channel tiles stay in the second cache while all pixels pass by.
+    """
     out = steps.inline_epilogue(s, anchor)
     n, o, h, w, v = s.get_loops(out)
-    o, o_tile = steps.tile(s, o, sizes["blocks"])
-    h, h_tile = steps.tile(s, h, sizes["rows"])
-    w, w_tile = steps.tile(s, w, sizes["columns"])
-    s.reorder(n, o, h, w, o_tile, h_tile, w_tile, v)
-    s.parallel(s.fuse(n, o))
-    tile, (c, i, j) = steps.registers(s, anchor, w, _TILE)
+    group, o, o_tile = s.split(o, [None, sizes["group"], sizes["blocks"]])
+    h, h_tile = s.split(h, [None, sizes["rows"]])
+    w, w_tile = s.split(w, [None, sizes["columns"]])
+    s.reorder(n, group, h, w, o, o_tile, h_tile, w_tile, v)
+    s.parallel(s.fuse(n, group, h))
+    tile, (c, i, j) = steps.registers(s, anchor, o, _TILE)
     _reduce(s, anchor, [c, i, j], c, sizes["unroll"], tile)
     steps.unroll(s, [o_tile, h_tile, w_tile])
     s.vectorize(v)
@@ -35,8 +38,8 @@ def direct(s: "Schedule", anchor: Any, sizes: Sizes) -> None:
     out = steps.inline_epilogue(s, anchor)
     n, one, h, w, v = s.get_loops(out)
     v, v_tile, lane = s.split(v, [None, sizes["blocks"], sizes["lanes"]])
-    h, h_tile = steps.tile(s, h, sizes["rows"])
-    w, w_tile = steps.tile(s, w, sizes["columns"])
+    h, h_tile = s.split(h, [None, sizes["rows"]])
+    w, w_tile = s.split(w, [None, sizes["columns"]])
     s.reorder(n, one, v, h, w, h_tile, w_tile, v_tile, lane)
     s.parallel(s.fuse(n, one, v))
     (*tile, vectors), (c, i, j) = steps.registers(s, anchor, w, _TILE)
@@ -49,10 +52,12 @@ def direct(s: "Schedule", anchor: Any, sizes: Sizes) -> None:
 def gemm(s: "Schedule", anchor: Any, sizes: Sizes) -> None:
     """Gather the patches of a panel of pixels; multiply it, a register tile of pixels x channels at a time."""
     out = steps.inline_epilogue(s, anchor)
-    n, one, h, w, v = s.get_loops(out)
+    wide = steps.extent(s, s.get_loops(out)[3])
+    s.transform_block_layout(out, lambda n, one, h, w, v: (n, one, h * wide + w, v))
+    n, one, p, v = s.get_loops(out)
     v, v_tile, lane = s.split(v, [None, sizes["blocks"], sizes["lanes"]])
-    panel, p = steps.tile(s, s.fuse(h, w), sizes["panel"])
-    p, p_tile = steps.tile(s, p, sizes["columns"])
+    panel, p = s.split(p, [None, sizes["panel"]])
+    p, p_tile = s.split(p, [None, sizes["columns"]])
     s.reorder(n, one, panel, v, p, p_tile, v_tile, lane)
     s.parallel(panel)
     (*tile, vectors), reduction = steps.registers(s, anchor, p, 3)
@@ -110,8 +115,8 @@ def depthwise(s: "Schedule", anchor: Any, sizes: Sizes) -> None:
     """A row of columns at a time; padding by bands of rows, so that a band stays in the first cache."""
     out = steps.inline_epilogue(s, anchor)
     n, c, h, w, v = s.get_loops(out)
-    w, w_tile = steps.tile(s, w, sizes["columns"])
-    band, h = steps.tile(s, h, sizes["rows"])
+    w, w_tile = s.split(w, [None, sizes["columns"]])
+    band, h = s.split(h, [None, sizes["rows"]])
     s.reorder(n, c, band, h, w, w_tile, v)
     s.parallel(s.fuse(n, c))
     tile, (i, j) = steps.registers(s, anchor, w, _TILE)
@@ -129,7 +134,7 @@ def direct_depthwise(s: "Schedule", anchor: Any, sizes: Sizes) -> None:
     out = steps.inline_epilogue(s, anchor)
     n, one, h, w, v = s.get_loops(out)
     v, lane = s.split(v, [None, sizes["lanes"]])
-    w, w_tile = steps.tile(s, w, sizes["columns"])
+    w, w_tile = s.split(w, [None, sizes["columns"]])
     s.reorder(n, one, h, v, w, w_tile, lane)
     s.parallel(s.fuse(n, one, h))
     (*tile, vectors), (i, j) = steps.registers(s, anchor, w, _TILE)
@@ -144,8 +149,8 @@ def linear(s: "Schedule", anchor: Any, sizes: Sizes) -> None:
     out = steps.inline_epilogue(s, anchor)
     width = steps.extent(s, s.get_loops(anchor)[2])
     n, o = s.get_loops(out)
-    n, n_tile = steps.tile(s, n, sizes["rows"])
-    o, o_tile = steps.tile(s, o, width)
+    n, n_tile = s.split(n, [None, sizes["rows"]])
+    o, o_tile = s.split(o, [None, width])
     s.reorder(o, n, n_tile, o_tile)
     s.parallel(o)
     (rows, outer, inner), (k,) = steps.registers(s, anchor, n, 3)

@@ -1,6 +1,6 @@
 """Which register tile an operator gets. Every rule here was measured by `benchmarks/primitives.py`."""
 
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 
 from dlas.tensorir.emitter import Emitter
 from dlas.tensorir.machine import Machine
@@ -15,18 +15,13 @@ class Tile:
     columns: int
     blocks: int
     unroll: int = 1
-    panel: int = 1
+    group: int = 1  # channel tiles whose weights stay in the second cache
+    panel: int = 1  # pixels whose patches do
 
     @property
     def attrs(self) -> dict[str, int]:
         """As a kernel carries it to its schedule."""
-        return {
-            "rows": self.rows,
-            "columns": self.columns,
-            "blocks": self.blocks,
-            "unroll": self.unroll,
-            "panel": self.panel,
-        }
+        return asdict(self)
 
     def __str__(self) -> str:
         return f"{self.rows}x{self.columns}x{self.blocks}"
@@ -65,10 +60,19 @@ def for_convolution(operator: Convolution, outer: int, machine: Machine) -> Tile
     taken = next(b for b in (2, 3, 1) if outer % b == 0)
     columns = min(wide, count // taken)
     rows = max(1, min(high, count // taken // columns))
-    return Tile(rows, columns, taken, _unrolled(operator))
+    weights = 4 * operator.weights[0].size * taken * machine.lanes
+    tiles = outer // taken
+    group = max(g for g in range(1, tiles + 1) if tiles % g == 0 and (g == 1 or g * weights <= _SECOND_CACHE))
+    return Tile(rows, columns, taken, _unrolled(operator), group)
+
+
+_SECOND_CACHE = 256 << 10  # bytes of it that weights may take
 
 
 def _unrolled(operator: Convolution) -> int:
+    """Input channels whose products follow each other without a jump; loops over a window are long enough as it is."""
+    if operator.kernel != (1, 1):
+        return 1
     channels = operator.weights.shape[1]
     return next(u for u in (4, 2, 3, 1) if channels % u == 0)
 
