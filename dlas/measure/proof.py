@@ -9,6 +9,7 @@ from dlas.layers.codegen import Evidence, Kernel
 
 LEAST_AGREEMENT = 0.95
 RELATIVE_ERROR = {"float32": 1e-4, "float16": 2e-2, "bfloat16": 2e-2}
+LOSSY = {"winograd": 1e-3}  # primitives whose arithmetic loses digits
 
 
 @dataclass(frozen=True)
@@ -73,12 +74,12 @@ def _share(evidence: Evidence, macs: Sequence[int], fulfils: Callable[[Kernel], 
     return right / max(1, sum(weights))
 
 
-def wrong_numbers(score: Mapping[str, Any], stored_precision: str) -> str:
+def wrong_numbers(score: Mapping[str, Any], stored_precision: str, primitive: str = "") -> str:
     """Why outputs are not those of the reference, or nothing; `score` holds agreement and errors against it."""
     if stored_precision == "int8":
         low = score["agreement"] < LEAST_AGREEMENT
         return f"top-1 agreement with the float32 reference is {score['agreement']:.3f}, below 0.95" if low else ""
-    limit = RELATIVE_ERROR[stored_precision]
+    limit = max(RELATIVE_ERROR[stored_precision], LOSSY.get(primitive, 0.0))
     if score["relative_error"] <= limit:
         return ""
     return f"wrong numbers: relative error {score['relative_error']:.2g} against the reference, above {limit:g}"

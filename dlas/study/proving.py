@@ -66,11 +66,13 @@ def admit(cell: Cell, store: Store, host: Host, score: Message | None, asked: Me
         session = Session(subject(cell, store, host), asked.timeout)
         undo.callback(session.close)
         loaded = session.load()
-        proven = _judge(loaded, network, session.subject.command, _asked_primitive(cell))
+        primitive = _asked_primitive(cell)
+        proven = _judge(loaded, network, session.subject.command, primitive)
         status, reason = proven.status, proven.reason
         if status == "ok":
             score = score or session.score(asked.images, SCORE_TIMEOUT)
-            reason = proof.wrong_numbers(score, network.facts["precision"]) or _differs(loaded, network)
+            wrong = proof.wrong_numbers(score, network.facts["precision"], primitive)
+            reason = wrong or _differs(loaded, network, primitive)
             status = "failed" if reason else "ok"
         if status == "ok":
             undo.pop_all()
@@ -109,7 +111,7 @@ def _judge(loaded: Message, network: Artifact, command: Command, primitive: str)
     return proof.judge(evidence, network.facts["precision"], macs, command.place.threads, command.isa, primitive)
 
 
-def _differs(loaded: Message, network: Artifact) -> str:
+def _differs(loaded: Message, network: Artifact, primitive: str) -> str:
     """Whether this very child's numbers are wrong; too few images to judge a quantised network's agreement."""
     precision = network.facts["precision"]
-    return "" if precision == "int8" else proof.wrong_numbers(loaded["check"], precision)
+    return "" if precision == "int8" else proof.wrong_numbers(loaded["check"], precision, primitive)

@@ -96,6 +96,13 @@ def test_each_precision_has_its_limit_of_relative_error(precision, right, wrong)
     assert wrong_numbers(score(relative_error=wrong), precision)
 
 
+def test_winograd_may_lose_a_digit():
+    assert wrong_numbers(score(relative_error=1e-3), "float32", "winograd") == ""
+    assert wrong_numbers(score(relative_error=1.1e-3), "float32", "winograd")
+    assert wrong_numbers(score(relative_error=1.1e-4), "float32", "direct")
+    assert wrong_numbers(score(relative_error=2e-2), "float16", "winograd") == ""
+
+
 def test_wrong_numbers_are_said_with_error_and_limit():
     said = wrong_numbers(score(relative_error=0.0123), "float32")
     assert said == "wrong numbers: relative error 0.012 against the reference, above 0.0001"
