@@ -7,7 +7,8 @@ from typing import ClassVar
 from dlas.option import parameter
 
 _LOWERINGS = "dlas.layers.primitive.tvm.csr"
-BREAK_EVEN = 0.65  # measured by benchmarks/sparse.py
+# Sparsity at which a 3x3 convolution is as fast as a dense one, from benchmarks/sparse.py on AVX2.
+DIRECT, GEMM, SPATIAL_PACK = 0.7, 0.8, 0.6
 _THRESHOLD = "sparsity below which an operator stays dense (spatial-pack); 0: never"
 
 
@@ -19,7 +20,7 @@ class CsrDirect:
     suggested: ClassVar = ("csr-direct",)
     lowerings: ClassVar[Mapping[str, str]] = {"tvm": f"{_LOWERINGS}.CsrDirect"}
 
-    threshold: float = parameter(_THRESHOLD, BREAK_EVEN, low=0, high=1)
+    threshold: float = parameter(_THRESHOLD, DIRECT, low=0, high=1)
 
 
 @dataclass(frozen=True)
@@ -30,7 +31,7 @@ class CsrGemm:
     suggested: ClassVar = ("csr-gemm",)
     lowerings: ClassVar[Mapping[str, str]] = {"tvm": f"{_LOWERINGS}.CsrGemm"}
 
-    threshold: float = parameter(_THRESHOLD, BREAK_EVEN, low=0, high=1)
+    threshold: float = parameter(_THRESHOLD, GEMM, low=0, high=1)
 
 
 @dataclass(frozen=True)
@@ -41,4 +42,4 @@ class CsrSpatialPack:
     suggested: ClassVar = ("csr-spatial-pack",)
     lowerings: ClassVar[Mapping[str, str]] = {"tvm": f"{_LOWERINGS}.CsrSpatialPack"}
 
-    threshold: float = parameter(_THRESHOLD, BREAK_EVEN, low=0, high=1)
+    threshold: float = parameter(_THRESHOLD, SPATIAL_PACK, low=0, high=1)

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
+from dlas.layers.primitive.tvm.buffers import argument, extents
 from dlas.tensorir.emitter import FUSABLE
 from dlas.tensorir.layout import blocks, stored
 from dlas.tensorir.machine import Machine
@@ -60,28 +61,16 @@ def bsr(sizes: Sizes, entries: int) -> Any:
     with IRBuilder() as builder, tirx.prim_func(is_private=True, s_tir=True):
         tirx.func_name("bsr")
         tirx.func_attr({**FUSABLE, "tirx.noalias": True})
-        image = _argument("image", stored(operator.image, lanes))
+        image = argument("image", stored(operator.image, lanes))
         constants = [
-            _argument("values", (entries, HEIGHT)),
-            _argument("offsets", (entries,), "int32"),
-            _argument("pointers", (sizes.outer // sizes.vectors + 1,), "int32"),
+            argument("values", (entries, HEIGHT)),
+            argument("offsets", (entries,), "int32"),
+            argument("pointers", (sizes.outer // sizes.vectors + 1,), "int32"),
         ]
-        out = _argument("out", stored(operator.output, lanes))
+        out = argument("out", stored(operator.output, lanes))
         source = _padded(sizes, image) if any(operator.padding) else image
         _multiply(sizes, source, constants, out)
     return builder.get()
-
-
-def _extents(*sizes: int) -> tuple[Any, ...]:
-    from tvm import tirx
-
-    return tuple(tirx.IntImm("int64", int(size)) for size in sizes)
-
-
-def _argument(name: str, shape: tuple[int, ...], dtype: str = "float32") -> Any:
-    from tvm.script.ir_builder import tirx
-
-    return tirx.arg(name, tirx.Buffer(_extents(*shape), dtype))
 
 
 def _padded(sizes: Sizes, image: Any) -> Any:
@@ -90,7 +79,7 @@ def _padded(sizes: Sizes, image: Any) -> Any:
 
     (_, _, high, wide), (top, left) = sizes.operator.image, sizes.operator.padding[:2]
     batch, outer, _, _, lanes = (int(extent) for extent in image.shape)
-    shape = _extents(batch, outer, *sizes.padded, lanes)
+    shape = extents(batch, outer, *sizes.padded, lanes)
     padded = tirx.sblock_alloc_buffer(shape)
     with tirx.grid(*shape) as (n, c, h, w, v), tirx.sblock(PAD):
         n, c, h, w, v = tirx.axis.remap("SSSSS", [n, c, h, w, v])
@@ -108,8 +97,8 @@ def _multiply(sizes: Sizes, source: Any, constants: list[Any], out: Any) -> None
     values, offsets, pointers = constants
     batch, outer, high, wide, _ = (int(extent) for extent in out.shape)
     entries = int(values.shape[0])
-    sums = tirx.sblock_alloc_buffer(_extents(batch, sizes.outer, high, wide, lanes))
-    with tirx.grid(*_extents(batch, sizes.outer // vectors, high, 1, 1)) as (n, o, h, y, z), tirx.sblock(ANCHOR):
+    sums = tirx.sblock_alloc_buffer(extents(batch, sizes.outer, high, wide, lanes))
+    with tirx.grid(*extents(batch, sizes.outer // vectors, high, 1, 1)) as (n, o, h, y, z), tirx.sblock(ANCHOR):
         n, o, h, y, z = tirx.axis.remap("SSSSS", [n, o, h, y, z])
         whole = [slice(0, int(extent)) for extent in source.shape[1:]]
         tirx.reads(source[(n, *whole)], values[0:entries, 0:HEIGHT], offsets[0:entries], pointers[o : o + 2])
@@ -117,16 +106,16 @@ def _multiply(sizes: Sizes, source: Any, constants: list[Any], out: Any) -> None
         tirx.writes(sums[n, first : first + vectors, h, y * wide : y * wide + wide, z * lanes : z * lanes + lanes])
         tirx.sblock_attr({"schedule": SCHEDULE, "vectors": vectors})
         widest = max(size for _, _, size in sizes.groups)
-        tile = tirx.sblock_alloc_buffer(_extents(widest * vectors * lanes), scope="local")
+        tile = tirx.sblock_alloc_buffer(extents(widest * vectors * lanes), scope="local")
         for start, count, size in sizes.groups:
-            with tirx.serial(*_extents(count)) as g:
+            with tirx.serial(*extents(count)) as g:
                 column = start + g * size
                 _tile(sizes, source, constants, tile, (n, o, h, column, size))
                 for p in range(size):
                     for v in range(vectors):
                         total = tile[tirx.ramp((p * vectors + v) * lanes, 1, lanes)]
                         tirx.buffer_store(sums, total, [n, first + v, h, column + p, tirx.ramp(0, 1, lanes)])
-    with tirx.grid(*_extents(batch, outer, high, wide, lanes)) as (n, o, h, w, v), tirx.sblock(UNPACK):
+    with tirx.grid(*extents(batch, outer, high, wide, lanes)) as (n, o, h, w, v), tirx.sblock(UNPACK):
         n, o, h, w, v = tirx.axis.remap("SSSSS", [n, o, h, w, v])
         tirx.buffer_store(out, sums[n, o, h, w, v], [n, o, h, w, v])
 

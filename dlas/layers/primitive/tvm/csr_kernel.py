@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
+from dlas.layers.primitive.tvm.buffers import argument, extents
 from dlas.layers.primitive.tvm.csr_planes import Planes
 from dlas.tensorir.emitter import FUSABLE
 from dlas.tensorir.layout import stored
@@ -53,31 +54,19 @@ def csr(operator: Convolution, planes: Planes, entries: int, machine: Machine) -
     with IRBuilder() as builder, tirx.prim_func(is_private=True, s_tir=True):
         tirx.func_name("csr")
         tirx.func_attr({**FUSABLE, "tirx.noalias": True})
-        image = _argument("image", stored(operator.image, 1))
+        image = argument("image", stored(operator.image, 1))
         constants = [
-            _argument("values", (entries,)),
-            _argument("offsets", (entries,), "int32"),
-            _argument("pointers", (len(operator.weights) + 1,), "int32"),
+            argument("values", (entries,)),
+            argument("offsets", (entries,), "int32"),
+            argument("pointers", (len(operator.weights) + 1,), "int32"),
         ]
-        out = _argument("out", operator.output)
+        out = argument("out", operator.output)
         batch, outputs = operator.output[:2]
         source = image if planes.in_place else _filled(operator, planes, image)
-        sums = tirx.sblock_alloc_buffer(_sizes(batch, planes.slabs, outputs, planes.vectors * planes.vector))
+        sums = tirx.sblock_alloc_buffer(extents(batch, planes.slabs, outputs, planes.vectors * planes.vector))
         _multiply(operator, planes, machine, source, constants, sums)
         _unpack(operator, planes, sums, out)
     return builder.get()
-
-
-def _sizes(*sizes: int) -> tuple[Any, ...]:
-    from tvm import tirx
-
-    return tuple(tirx.IntImm("int64", int(size)) for size in sizes)
-
-
-def _argument(name: str, shape: tuple[int, ...], dtype: str = "float32") -> Any:
-    from tvm.script.ir_builder import tirx
-
-    return tirx.arg(name, tirx.Buffer(_sizes(*shape), dtype))
 
 
 # --- planes -------------------------------------------------------------------------------------------------------
@@ -88,10 +77,10 @@ def _filled(operator: Convolution, planes: Planes, image: Any) -> Any:
     from tvm.script.ir_builder import tirx
 
     batch, channels, _, _ = operator.image
-    shape = _sizes(batch, planes.slabs, len(planes.views), channels, planes.size)
+    shape = extents(batch, planes.slabs, len(planes.views), channels, planes.size)
     copy = tirx.sblock_alloc_buffer(shape)
     views, size = len(planes.views), planes.size
-    with tirx.grid(*_sizes(batch, planes.slabs, 1, channels, 1)) as (n, t, y, c, z), tirx.sblock(FILL):
+    with tirx.grid(*extents(batch, planes.slabs, 1, channels, 1)) as (n, t, y, c, z), tirx.sblock(FILL):
         n, t, y, c, z = tirx.axis.remap("SSSSS", [n, t, y, c, z])
         tirx.reads(image[n, c, 0 : operator.image[2], 0 : operator.image[3]])
         tirx.writes(copy[n, t, y * views : y * views + views, c, z * size : z * size + size])
@@ -113,17 +102,17 @@ def _fill_view(operator: Convolution, planes: Planes, view: int, image: Any, cop
 
     def zeros(start: Any, count: int) -> None:
         if count > 0:
-            with tirx.vectorized(*_sizes(count)) as q:
+            with tirx.vectorized(*extents(count)) as q:
                 tirx.buffer_store(copy, tirx.float32(0), [n, t, view, c, start + q])
 
-    with tirx.serial(*_sizes(planes.rows)) as r:
+    with tirx.serial(*extents(planes.rows)) as r:
         row = (t * planes.height + r) * down + (first_row - top)
         inside = tirx.And(row >= 0, row < high)
         zeros(r * planes.pitch, begin)
         with tirx.If(inside):
             with tirx.Then():
                 if end > begin:
-                    with tirx.vectorized(*_sizes(end - begin)) as q:
+                    with tirx.vectorized(*extents(end - begin)) as q:
                         pixel = image[n, c, row, (q + begin) * across + (first_column - left)]
                         tirx.buffer_store(copy, pixel, [n, t, view, c, r * planes.pitch + begin + q])
             with tirx.Else():
@@ -146,7 +135,7 @@ def _multiply(
     width = planes.vectors * planes.vector
     groups = tiles(planes, machine.registers)
     widest = max(group.vectors for group in groups)
-    with tirx.grid(*_sizes(batch, planes.slabs, outputs, 1)) as (n, t, o, z), tirx.sblock(ANCHOR):
+    with tirx.grid(*extents(batch, planes.slabs, outputs, 1)) as (n, t, o, z), tirx.sblock(ANCHOR):
         n, t, o, z = tirx.axis.remap("SSSS", [n, t, o, z])
         around = [n] if planes.in_place else [n, t]
         whole = [slice(0, int(extent)) for extent in source.shape[len(around) :]]
@@ -155,9 +144,9 @@ def _multiply(
         tirx.writes(sums[n, t, o, z * width : z * width + width])
         tirx.sblock_attr({"schedule": SCHEDULE, "height": planes.height, "lanes": machine.lanes})
         row = _Row(values, offsets, pointers, source, around, o, planes.vector)
-        accumulators = tirx.sblock_alloc_buffer(_sizes(row.sets(widest) * widest * planes.vector), scope="local")
+        accumulators = tirx.sblock_alloc_buffer(extents(row.sets(widest) * widest * planes.vector), scope="local")
         for group in groups:
-            with tirx.serial(*_sizes(group.count)) as g:
+            with tirx.serial(*extents(group.count)) as g:
                 row.add(accumulators, group, group.first + g * group.vectors * planes.vector)
                 row.store(accumulators, group, sums, [n, t, o], group.first + g * group.vectors * planes.vector)
 
@@ -186,11 +175,11 @@ class _Row:
         for k in range(sets * group.vectors):
             self._put(accumulators, k, self._splat(tirx.float32(0)))
         first, end = (tirx.Cast("int64", self.pointers[self.o + k]) for k in range(2))
-        with tirx.serial(tirx.floordiv(end - first, *_sizes(sets))) as j:
+        with tirx.serial(tirx.floordiv(end - first, *extents(sets))) as j:
             for s in range(sets):
                 self._entry(accumulators, group, position, first + j * sets + s, s)
         if sets > 1:
-            with tirx.serial(tirx.floormod(end - first, *_sizes(sets))) as j:
+            with tirx.serial(tirx.floormod(end - first, *extents(sets))) as j:
                 self._entry(accumulators, group, position, end - 1 - j, 0)
             for k in range(group.vectors):
                 total = self._get(accumulators, k)
@@ -244,9 +233,9 @@ def _unpack(operator: Convolution, planes: Planes, sums: Any, out: Any) -> None:
     """Outputs from their positions; the schedule inlines it into whatever follows."""
     from tvm.script.ir_builder import tirx
 
-    with tirx.grid(*_sizes(*operator.output)) as (n, o, h, w), tirx.sblock(UNPACK):
+    with tirx.grid(*extents(*operator.output)) as (n, o, h, w), tirx.sblock(UNPACK):
         n, o, h, w = tirx.axis.remap("SSSS", [n, o, h, w])
-        slab, row = tirx.floordiv(h, *_sizes(planes.height)), tirx.floormod(h, *_sizes(planes.height))
+        slab, row = tirx.floordiv(h, *extents(planes.height)), tirx.floormod(h, *extents(planes.height))
         at = [n, slab, o, row * planes.pitch + w]
         tirx.reads(sums[tuple(at)])
         tirx.writes(out[n, o, h, w])

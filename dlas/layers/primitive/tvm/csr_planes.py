@@ -5,7 +5,11 @@ from dataclasses import dataclass
 
 from dlas.tensorir.operators import Convolution
 
-_SLAB = 24 << 10  # bytes of input that a slab of rows reads: within the smallest first cache (32 KiB)
+# How slow reading planes is, by their size in bytes: in the first cache, near it, in the second.
+_FIRST, _NEAR = 32 << 10, 128 << 10
+_READING = {_FIRST: 1.0, _NEAR: 1.3}
+_FAR = 1.6
+_TILE, _ENTRY = 12, 2  # vectors of a tile, and what an entry of a row costs beside them
 
 
 @dataclass(frozen=True)
@@ -63,13 +67,17 @@ def whole(operator: Convolution, lanes: int) -> Planes:
 
 
 def slabs(operator: Convolution, lanes: int) -> Planes:
-    """Slabs of rows whose input fits the first cache, the same number of rows in each if possible."""
+    """Slabs of rows: large enough for full tiles of vectors, small enough for the caches."""
     high = operator.output[2]
-    one_row = _by_phase(operator, lanes, 1)
-    row = 4 * operator.image[1] * len(one_row.views) * one_row.pitch
-    most = max(1, min(high, _SLAB // row - one_row.rows + 1))
-    count = -(-high // most)
-    return _by_phase(operator, lanes, -(-high // count))
+    heights = sorted({-(-high // count) for count in range(1, high + 1)})
+    return min((_by_phase(operator, lanes, height) for height in heights), key=_cost)
+
+
+def _cost(planes: Planes) -> float:
+    """Of one row of weights, in vectors; fitted to what `benchmarks/sparse.py` showed."""
+    size = 4 * planes.size * planes.channels * len(planes.views)
+    reading = next((cost for limit, cost in _READING.items() if size <= limit), _FAR)
+    return planes.slabs * (planes.vectors + _ENTRY * -(-planes.vectors // _TILE)) * reading
 
 
 def patches(operator: Convolution, lanes: int) -> Planes:

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
+from dlas.layers.primitive.tvm.buffers import argument, extents
 from dlas.layers.primitive.tvm.winograd_transforms import INPUT, OUTPUT, combination
 from dlas.tensorir.emitter import FUSABLE
 from dlas.tensorir.layout import blocks, stored
@@ -62,18 +63,10 @@ def winograd(plan: Plan, weights: tuple[int, ...]) -> Any:
         tirx.func_attr({**FUSABLE, "tirx.noalias": True})
         shapes = stored(operator.image, lanes), weights, stored(operator.output, lanes)
         names = "image", "weights", "out"
-        image, packed, out = (
-            tirx.arg(name, tirx.Buffer(_sizes(*shape), "float32")) for name, shape in zip(names, shapes, strict=True)
-        )
+        image, packed, out = (argument(name, shape) for name, shape in zip(names, shapes, strict=True))
         padded = _padded(plan, image)
         _products(plan, _transformed(plan, padded), packed, out)
     return builder.get()
-
-
-def _sizes(*sizes: int) -> tuple[Any, ...]:
-    from tvm import tirx
-
-    return tuple(tirx.IntImm("int64", int(size)) for size in sizes)
 
 
 def _padded(plan: Plan, image: Any) -> Any:
@@ -83,8 +76,8 @@ def _padded(plan: Plan, image: Any) -> Any:
     (_, _, high, wide), (top, left) = plan.operator.image, plan.operator.padding[:2]
     batch, outer, _, _, lanes = image.shape
     shape = (int(batch), int(outer), plan.down * plan.m + 2, plan.across * plan.m + 2, int(lanes))
-    padded = tirx.sblock_alloc_buffer(_sizes(*shape))
-    with tirx.grid(*_sizes(*shape)) as (n, c, h, w, v), tirx.sblock(PAD):
+    padded = tirx.sblock_alloc_buffer(extents(*shape))
+    with tirx.grid(*extents(*shape)) as (n, c, h, w, v), tirx.sblock(PAD):
         n, c, h, w, v = tirx.axis.remap("SSSSS", [n, c, h, w, v])
         inside = tirx.And(tirx.And(h >= top, h < high + top), tirx.And(w >= left, w < wide + left))
         pixel = tirx.if_then_else(inside, image[n, c, h - top, w - left, v], tirx.float32(0))
@@ -99,14 +92,14 @@ def _transformed(plan: Plan, padded: Any) -> Any:
     batch, outer, high, wide, lanes = (int(extent) for extent in padded.shape)
     side, tiles, width = plan.side, plan.down * plan.across, outer * lanes + lanes
     # One vector more than channels: tiles do not meet at the same place of the first cache.
-    result = tirx.sblock_alloc_buffer(_sizes(batch, side * side, tiles, width))
-    with tirx.grid(*_sizes(batch, 1, 1, outer)) as (n, y, z, c), tirx.sblock(TRANSFORM):
+    result = tirx.sblock_alloc_buffer(extents(batch, side * side, tiles, width))
+    with tirx.grid(*extents(batch, 1, 1, outer)) as (n, y, z, c), tirx.sblock(TRANSFORM):
         n, y, z, c = tirx.axis.remap("SSSS", [n, y, z, c])
         tirx.reads(padded[n, c, 0:high, 0:wide, 0:lanes])
         area = side * side
         tirx.writes(result[n, y * area : y * area + area, z * tiles : z * tiles + tiles, c * lanes : c * lanes + lanes])
-        half = tirx.sblock_alloc_buffer(_sizes(area * lanes), scope="local")
-        with tirx.serial(*_sizes(plan.down)) as h, tirx.serial(*_sizes(plan.across)) as w:
+        half = tirx.sblock_alloc_buffer(extents(area * lanes), scope="local")
+        with tirx.serial(*extents(plan.down)) as h, tirx.serial(*extents(plan.across)) as w:
             for q in range(side):
                 column = [padded[n, c, h * plan.m + r, w * plan.m + q, tirx.ramp(0, 1, lanes)] for r in range(side)]
                 for r in range(side):
@@ -129,8 +122,8 @@ def _products(plan: Plan, inputs: Any, weights: Any, out: Any) -> None:
     batch, outer, high, wide, _ = (int(extent) for extent in out.shape)
     rows, columns = plan.down * m, plan.across * m
     tiles, area = plan.down * plan.across, plan.side**2
-    sums = tirx.sblock_alloc_buffer(_sizes(batch, outer, rows, columns, lanes))
-    with tirx.grid(*_sizes(batch, outer // vectors, 1, 1, 1)) as (n, o, x, y, z), tirx.sblock(ANCHOR):
+    sums = tirx.sblock_alloc_buffer(extents(batch, outer, rows, columns, lanes))
+    with tirx.grid(*extents(batch, outer // vectors, 1, 1, 1)) as (n, o, x, y, z), tirx.sblock(ANCHOR):
         n, o, x, y, z = tirx.axis.remap("SSSSS", [n, o, x, y, z])
         tirx.reads(
             inputs[n, 0:area, 0:tiles, 0 : int(inputs.shape[3]) - lanes],
@@ -146,13 +139,13 @@ def _products(plan: Plan, inputs: Any, weights: Any, out: Any) -> None:
             ]
         )
         tirx.sblock_attr({"schedule": SCHEDULE, "vectors": vectors})
-        products = tirx.sblock_alloc_buffer(_sizes(area, tiles * vectors * lanes + lanes))
+        products = tirx.sblock_alloc_buffer(extents(area, tiles * vectors * lanes + lanes))
         _multiplied(plan, inputs, weights, products, n, o)
-        with tirx.serial(*_sizes(plan.down)) as h, tirx.serial(*_sizes(plan.across)) as w:
+        with tirx.serial(*extents(plan.down)) as h, tirx.serial(*extents(plan.across)) as w:
             for v in range(vectors):
                 at = ((h * plan.across + w) * vectors + v) * lanes
                 _output(plan, products, at, sums, [n, o * vectors + v, h * m, w * m])
-    with tirx.grid(*_sizes(batch, outer, high, wide, lanes)) as (n, o, h, w, v), tirx.sblock(UNPACK):
+    with tirx.grid(*extents(batch, outer, high, wide, lanes)) as (n, o, h, w, v), tirx.sblock(UNPACK):
         n, o, h, w, v = tirx.axis.remap("SSSSS", [n, o, h, w, v])
         tirx.buffer_store(out, sums[n, o, h, w, v], [n, o, h, w, v])
 
@@ -164,17 +157,17 @@ def _multiplied(plan: Plan, inputs: Any, weights: Any, products: Any, n: Any, o:
     lanes, vectors = plan.machine.lanes, plan.vectors
     splat = _splat(lanes)
     widest = max(size for _, _, size in plan.groups)
-    sums = tirx.sblock_alloc_buffer(_sizes(widest * vectors * lanes), scope="local")
-    with tirx.serial(*_sizes(plan.side**2)) as e:
+    sums = tirx.sblock_alloc_buffer(extents(widest * vectors * lanes), scope="local")
+    with tirx.serial(*extents(plan.side**2)) as e:
         for first, count, size in plan.groups:
-            with tirx.serial(*_sizes(count)) as g:
+            with tirx.serial(*extents(count)) as g:
                 places = [
                     (p, v, tirx.ramp((p * vectors + v) * lanes, 1, lanes)) for p in range(size) for v in range(vectors)
                 ]
                 for _, _, at in places:
                     tirx.buffer_store(sums, splat(0.0), [at])
                 tile = first + g * size
-                with tirx.serial(*_sizes(plan.operator.image[1])) as c:
+                with tirx.serial(*extents(plan.operator.image[1])) as c:
                     for p, v, at in places:
                         product = splat(inputs[n, e, tile + p, c]) * weights[o, e, c, tirx.ramp(v * lanes, 1, lanes)]
                         tirx.buffer_store(sums, sums[at] + product, [at])
@@ -189,7 +182,7 @@ def _output(plan: Plan, products: Any, at: Any, sums: Any, corner: list[Any]) ->
 
     m, side, lanes = plan.m, plan.side, plan.machine.lanes
     n, o, h, w = corner
-    half = tirx.sblock_alloc_buffer(_sizes(m * side * lanes), scope="local")
+    half = tirx.sblock_alloc_buffer(extents(m * side * lanes), scope="local")
     for q in range(side):
         column = [products[r * side + q, tirx.ramp(at, 1, lanes)] for r in range(side)]
         for r in range(m):
