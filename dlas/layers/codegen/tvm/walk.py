@@ -21,11 +21,12 @@ FUNCTION = "main"
 
 @dataclass(frozen=True)
 class Walked:
-    """The rewritten module, what each operator became (in the network's order), bytes moved to change layouts."""
+    """The rewritten module, what each operator became (in the network's order), copies that change layouts."""
 
     module: "ir.IRModule"
     lowered: tuple[Lowered, ...]
-    copied: int
+    copies: int
+    copied: int  # bytes
 
 
 class Walk:
@@ -150,4 +151,4 @@ def walk(module: "ir.IRModule", emitter: Emitter, lowering: OperatorLowering) ->
                 walked.bind(var, value)
             logits = builder.emit_output(walked.plain(function.body.body))
         builder.emit_func_output(logits)
-    return Walked(builder.get(), tuple(walked.lowered), sum(emitter.copies))
+    return Walked(builder.get(), tuple(walked.lowered), len(emitter.copies), sum(emitter.copies))

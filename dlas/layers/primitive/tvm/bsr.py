@@ -59,8 +59,7 @@ def _zero_blocks(weights: Weights) -> float:
 def _occupied(matrix: Weights) -> NDArray[np.bool_]:
     """For each block of rows and each column, whether there is anything."""
     filled = np.pad(matrix != 0, [(0, -len(matrix) % HEIGHT), (0, 0)])
-    found: NDArray[np.bool_] = filled.reshape(-1, HEIGHT, matrix.shape[1]).any(1)
-    return found
+    return np.asarray(filled.reshape(-1, HEIGHT, matrix.shape[1]).any(1))
 
 
 def compressed(sizes: Sizes) -> tuple[Weights, NDArray[np.int32], NDArray[np.int32]]:

@@ -61,6 +61,7 @@ class Csr:
         inputs, outputs = operator.weights.shape
         weights = np.ascontiguousarray(operator.weights.T).reshape(outputs, inputs, 1, 1)
         image = emitter.compute("columns", _columns(inputs, operator.rows), rows.var)
+        emitter.copies += [4 * operator.rows * inputs, 4 * operator.rows * outputs]
         var, detail = multiply(emitter, Convolution(weights, (1, inputs, 1, operator.rows)), image, self.layout)
         var = emitter.compute("rows", _rows(operator.rows, outputs), var)
         return Lowered(Value(var, (operator.rows, outputs)), self.name, detail, sparse=True)

@@ -33,8 +33,10 @@ def csr(s: "Schedule", anchor: Any, sizes: Mapping[str, int]) -> None:
 
 
 def _vectorise(s: "Schedule", w: Any, lanes: int) -> None:
-    """A row as one vector, which the compiler cuts; longer rows by vectors."""
-    if steps.extent(s, w) <= _WIDE * lanes:
+    """A row as one vector, which the compiler cuts; longer rows in equal parts."""
+    width = steps.extent(s, w)
+    if width <= _WIDE * lanes:
         s.vectorize(w)
     else:
-        s.vectorize(steps.tile(s, w, lanes)[1])
+        most = next(size for size in range(_WIDE * lanes, 0, -1) if width % size == 0)
+        s.vectorize(s.split(w, [None, most])[1])
