@@ -44,6 +44,17 @@ def unary(emitter: Emitter, call: Any, values: Values) -> Value | None:
     return Value(var, image.shape, image.block)
 
 
+def sigmoid(emitter: Emitter, call: Any, values: Values) -> Value | None:
+    """The logistic function by a polynomial (error 1e-7), since a vector of exponentials is one call for each lane."""
+    from tvm import topi
+
+    image = _value(call.args[0], values)
+    if image is None:
+        return None
+    var = emitter.compute("sigmoid", lambda x: 1.0 / (1.0 + topi.fast_exp(-x)), image.var, attrs={})
+    return Value(var, image.shape, image.block)
+
+
 def binary(emitter: Emitter, call: Any, values: Values) -> Value | None:
     """An operator of two values of the same channels, or of one and a constant for each channel."""
     from tvm import ir
@@ -64,7 +75,8 @@ def _operand(emitter: Emitter, argument: Any, values: Values, shape: tuple[int, 
 
     value, array = _value(argument, values), constant(argument)
     if value and len(value.shape) == len(shape) and value.shape[1] == shape[1]:
-        return emitter.reblocked(value, block).var
+        var = emitter.reblocked(value, block).var
+        return var if value.shape == shape else _computed_once(emitter, var)
     if array is None:
         return None
     if array.size == 1:
@@ -74,6 +86,13 @@ def _operand(emitter: Emitter, argument: Any, values: Values, shape: tuple[int, 
         (shape[1],),
     )
     return relax.const(layout.pack_channels(array, block)) if by_channel else None
+
+
+def _computed_once(emitter: Emitter, var: Any) -> Any:
+    """A small operand behind a kernel of its own: fused, what computes it would be repeated for every pixel."""
+    from tvm import te
+
+    return emitter.compute("once", lambda x: te.compute(x.shape, lambda *at: x[at], name="once"), var, attrs=OPAQUE)
 
 
 # --- pooling ------------------------------------------------------------------------------------------------------
@@ -177,12 +196,13 @@ def concatenate(emitter: Emitter, call: Any, values: Values) -> Value | None:
     return Value(emitter.builder.emit(relax.op.concat(moved, 1)), _shape(call), block)
 
 
-_UNARY = "nn.relu clip sigmoid tanh exp nn.silu nn.leakyrelu nn.gelu nn.dropout negative abs sqrt hard_sigmoid"
+_UNARY = "nn.relu clip tanh exp nn.silu nn.leakyrelu nn.gelu nn.dropout negative abs sqrt hard_sigmoid"
 _BINARY = "add subtract multiply divide maximum minimum"
 
 HANDLERS: Mapping[str, Handler] = {
     **{f"relax.{name}": unary for name in _UNARY.split()},
     **{f"relax.{name}": binary for name in _BINARY.split()},
+    "relax.sigmoid": sigmoid,
     "relax.nn.max_pool2d": _pool("max"),
     "relax.nn.avg_pool2d": _pool("avg"),
     "relax.nn.adaptive_avg_pool2d": adaptive_mean,

@@ -66,15 +66,15 @@ def compiled(module: "ir.IRModule", chosen: Machine) -> Any:
 
 
 def constants_size(module: "ir.IRModule") -> int:
-    """Bytes of all constants that the network's function reads, each once."""
-    found: dict[Any, int] = {}
-    for _, value in bindings(module[FUNCTION]):
-        for argument in getattr(value, "args", []):
-            for operand in getattr(argument, "fields", [argument]):
-                array = importing.constant(operand)
-                if array is not None:
-                    found[operand] = array.nbytes
-    return sum(found.values())
+    """Bytes of all constants that the network's function reads."""
+    operands = [
+        operand
+        for _, value in bindings(module[FUNCTION])
+        for argument in getattr(value, "args", [])
+        for operand in getattr(argument, "fields", [argument])
+    ]
+    arrays = (importing.constant(operand) for operand in operands)
+    return sum(array.nbytes for array in arrays if array is not None)
 
 
 def _kernels(operators: Sequence[Mapping[str, Any]], done: Sequence[Lowered]) -> list[Kernel]:

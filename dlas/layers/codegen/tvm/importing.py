@@ -54,6 +54,8 @@ _FOLDED: Mapping[str, Callable[..., Any]] = {
     "relax.negative": np.negative,
 }
 
+_MOVED = ("relax.reshape", "relax.permute_dims", "relax.astype")
+
 
 def _simplified(module: "ir.IRModule") -> "ir.IRModule":
     """Operators of constants become constants, clips and normalisations what they are: limits, products and sums."""
@@ -64,10 +66,11 @@ def _simplified(module: "ir.IRModule") -> "ir.IRModule":
         def visit_call_(self, call: Any) -> Any:
             call = self.visit_expr_post_order(call)
             name = getattr(call.op, "name", "")
-            arrays = [self._array(argument) for argument in call.args]
             if name == "relax.call_tir":
                 return _limit(call, [self._array(field) for field in call.args[1].fields])
-            folded = _folded(name, call, arrays)
+            if name not in (*_FOLDED, *_MOVED):
+                return call
+            folded = _folded(name, call, [self._array(argument) for argument in call.args])
             return call if folded is None else relax.const(np.array(folded, order="C"))
 
         def visit_tuple_getitem_(self, item: Any) -> Any:

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from tvm.s_tir import Schedule
 
 _UNROLLED = 25  # turns of a reduction, a 5x5 window
+_BLOCKED, _ROWS = 5, 3  # loops over a blocked image, and those of them down to a row
 NAMED = "schedule"  # the annotation that holds the dotted name
 
 
@@ -105,9 +106,10 @@ def _plain_block(s: "Schedule", block: Any, lanes: int) -> None:
     if not spatial:
         return
     if not reductions:
-        together = s.fuse(*spatial)
+        rows = spatial[:_ROWS] if len(spatial) == _BLOCKED else []  # what is chosen by channel is chosen once a row
+        together = s.fuse(*spatial[len(rows) :])
         outer, inner = s.split(together, [None, _width(steps.extent(s, together), lanes)])
-        s.parallel(outer)
+        s.parallel(s.fuse(*rows) if rows else outer)
         s.vectorize(inner)
     elif steps.extent(s, spatial[-1]) % lanes == 0:
         _reduction(s, block, spatial, reductions, lanes)

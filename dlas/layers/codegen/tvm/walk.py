@@ -123,8 +123,9 @@ def convolution_of(call: Any) -> Convolution:
 
 
 def _is_linear(call: Any) -> bool:
-    weights = constant(call.args[1])
-    return weights is not None and weights.ndim == 2 and len(_shape(call.args[0])) == 2
+    from tvm import ir
+
+    return isinstance(call.args[1], ir.GenericConst) and len(_shape(call.args[1])) == len(_shape(call.args[0])) == 2
 
 
 def _shape(expression: Any) -> tuple[int, ...]:
