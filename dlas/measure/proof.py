@@ -9,6 +9,7 @@ from dlas.layers.codegen import Evidence, Kernel
 
 LEAST_AGREEMENT = 0.95
 RELATIVE_ERROR = {"float32": 1e-4, "float16": 2e-2, "bfloat16": 2e-2}
+LOSSY = {"winograd": 1e-3}  # primitives whose arithmetic loses digits
 
 
 @dataclass(frozen=True)
@@ -73,16 +74,18 @@ def _share(evidence: Evidence, macs: Sequence[int], fulfils: Callable[[Kernel], 
     return right / max(1, sum(weights))
 
 
-def wrong_numbers(score: Mapping[str, Any], precision: str, storage: str = "float32") -> str:
+def wrong_numbers(
+    score: Mapping[str, Any], precision: str, storage: str = "float32", primitive: str = ""
+) -> str:
     """Why outputs are not those of the reference, or nothing; `score` holds agreement and errors against it.
 
-    `precision` is the arithmetic that was promised, `storage` how the weights are stored: the coarser one sets the
-    limit, since the reference is the last network that was neither rounded nor quantised.
+    `precision` is the arithmetic that was promised, `storage` how the weights are stored, `primitive` the one that was
+    asked for: the coarsest sets the limit, since the reference is the last network neither rounded nor quantised.
     """
     if precision == "int8":
         low = score["agreement"] < LEAST_AGREEMENT
         return f"top-1 agreement with the float32 reference is {score['agreement']:.3f}, below 0.95" if low else ""
-    limit = max(RELATIVE_ERROR[precision], RELATIVE_ERROR.get(storage, 0.0))
+    limit = max(RELATIVE_ERROR[precision], RELATIVE_ERROR.get(storage, 0.0), LOSSY.get(primitive, 0.0))
     if score["relative_error"] <= limit:
         return ""
     return f"wrong numbers: relative error {score['relative_error']:.2g} against the reference, above {limit:g}"

@@ -65,11 +65,12 @@ def admit(cell: Cell, store: Store, host: Host, score: Message | None, asked: Me
         session = Session(subject(cell, store, host), asked.timeout)
         undo.callback(session.close)
         loaded = session.load()
-        proven = _judge(loaded, network, session.subject.command, _asked_primitive(cell))
+        primitive = _asked_primitive(cell)
+        proven = _judge(loaded, network, session.subject.command, primitive)
         status, reason = proven.status, proven.reason
         if status == "ok":
             score = score or session.score(asked.images, SCORE_TIMEOUT)
-            reason = _wrong(score, network) or _differs(loaded, network)
+            reason = _wrong(score, network, primitive) or _differs(loaded, network, primitive)
             status = "failed" if reason else "ok"
         if status == "ok":
             undo.pop_all()
@@ -108,10 +109,11 @@ def _judge(loaded: Message, network: Artifact, command: Command, primitive: str)
     return proof.judge(evidence, network.facts["precision"], macs, command.place.threads, command.isa, primitive)
 
 
-def _differs(loaded: Message, network: Artifact) -> str:
+def _differs(loaded: Message, network: Artifact, primitive: str) -> str:
     """Whether this very child's numbers are wrong; too few images to judge a quantised network's agreement."""
-    return "" if network.facts["precision"] == "int8" else _wrong(loaded["check"], network)
+    return "" if network.facts["precision"] == "int8" else _wrong(loaded["check"], network, primitive)
 
 
-def _wrong(score: Mapping[str, Any], network: Artifact) -> str:
-    return proof.wrong_numbers(score, network.facts["precision"], network.facts.get("storage", "float32"))
+def _wrong(score: Mapping[str, Any], network: Artifact, primitive: str) -> str:
+    storage = network.facts.get("storage", "float32")
+    return proof.wrong_numbers(score, network.facts["precision"], storage, primitive)

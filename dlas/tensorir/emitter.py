@@ -1,8 +1,8 @@
 """Writing one Relax function, kernel by kernel: values and the layouts that they have in memory."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 import numpy as np
 
@@ -55,6 +55,14 @@ class OperatorLowering(Protocol):
 
     def linear(self, emitter: "Emitter", operator: Linear, rows: Value) -> Lowered:
         """Write the kernels of a linear operator; `rows` is N, C and plain."""
+
+
+@runtime_checkable
+class Planner(Protocol):
+    """A lowering that looks at the whole network first, to choose layouts."""
+
+    def planned(self, operators: Sequence[Convolution | Linear]) -> OperatorLowering:
+        """The lowering for a network of these operators."""
 
 
 @dataclass

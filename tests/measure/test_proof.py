@@ -102,6 +102,13 @@ def test_rounded_weights_widen_the_limit_of_float32_arithmetic_and_trained_ones_
     assert wrong_numbers(score(relative_error=1.1 * limit), "float32", storage)
 
 
+def test_winograd_may_lose_a_digit():
+    assert wrong_numbers(score(relative_error=1e-3), "float32", primitive="winograd") == ""
+    assert wrong_numbers(score(relative_error=1.1e-3), "float32", primitive="winograd")
+    assert wrong_numbers(score(relative_error=1.1e-4), "float32", primitive="direct")
+    assert wrong_numbers(score(relative_error=2e-2), "float16", primitive="winograd") == ""
+
+
 def test_wrong_numbers_are_said_with_error_and_limit():
     said = wrong_numbers(score(relative_error=0.0123), "float32")
     assert said == "wrong numbers: relative error 0.012 against the reference, above 0.0001"

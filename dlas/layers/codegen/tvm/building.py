@@ -38,9 +38,10 @@ def build(
         module = scheduling.scheduled(module, chosen)
     linking.export(compiled(module, chosen), out / LIBRARY)
     kernels = _kernels(operators, walked.lowered)
-    listed = {"isa": chosen.isa, "kernels": [asdict(kernel) for kernel in kernels], "copied_bytes": walked.copied}
+    copies = {"copies": walked.copies, "copied_bytes": walked.copied}
+    listed = {"isa": chosen.isa, "kernels": [asdict(kernel) for kernel in kernels], **copies}
     (out / KERNELS).write_text(json.dumps(listed, indent=1), encoding="utf-8")
-    return {"weights_size": constants_size(module), "copied_bytes": walked.copied}
+    return {"weights_size": constants_size(module), **copies}
 
 
 def lowered(module: "ir.IRModule", lowering: OperatorLowering, chosen: Machine, schedule: str) -> Walked:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from dlas.layers.codegen.tvm import blocked
 from dlas.layers.codegen.tvm.importing import bindings, constant
-from dlas.tensorir.emitter import Emitter, Lowered, OperatorLowering, Value
+from dlas.tensorir.emitter import Emitter, Lowered, OperatorLowering, Planner, Value
 from dlas.tensorir.layout import PLAIN
 from dlas.tensorir.operators import Convolution, Linear
 
@@ -21,11 +21,12 @@ FUNCTION = "main"
 
 @dataclass(frozen=True)
 class Walked:
-    """The rewritten module, what each operator became (in the network's order), bytes moved to change layouts."""
+    """The rewritten module, what each operator became (in the network's order), copies that change layouts."""
 
     module: "ir.IRModule"
     lowered: tuple[Lowered, ...]
-    copied: int
+    copies: int
+    copied: int  # bytes
 
 
 class Walk:
@@ -65,16 +66,17 @@ class Walk:
         return expression
 
     def _rewritten(self, value: Any) -> Value:
-        from tvm import ir, relax
+        from tvm import relax
 
         if isinstance(value, relax.Var):
             return self._values[value]
-        name = value.op.name if isinstance(value, ir.Call) and isinstance(value.op, ir.Op) else ""
-        if name == "relax.nn.conv2d" and isinstance(value.args[1], ir.GenericConst):
-            return self._convolution(value)
-        if name == "relax.matmul" and _is_linear(value):
-            return self._linear(value)
-        known = blocked.HANDLERS.get(name)
+        operator = operator_of(value)
+        if isinstance(operator, Convolution):
+            return self._record(self._lowering.convolution(self._emitter, operator, self._values[value.args[0]]))
+        if isinstance(operator, Linear):
+            rows = self._emitter.reblocked(self._values[value.args[0]], PLAIN)
+            return self._record(self._lowering.linear(self._emitter, operator, rows))
+        known = blocked.HANDLERS.get(_name(value))
         found = known(self._emitter, value, self._values) if known else None
         return found or self._unknown(value)
 
@@ -83,19 +85,26 @@ class Walk:
         var = self._emitter.builder.emit(self.plain(value))
         return Value(var, _shape(var))
 
-    def _convolution(self, call: Any) -> Value:
-        operator = convolution_of(call)
-        return self._record(self._lowering.convolution(self._emitter, operator, self._values[call.args[0]]))
-
-    def _linear(self, call: Any) -> Value:
-        weights = constant(call.args[1])
-        assert weights is not None
-        rows = self._emitter.reblocked(self._values[call.args[0]], PLAIN)
-        return self._record(self._lowering.linear(self._emitter, Linear(weights, rows.shape[0]), rows))
-
     def _record(self, lowered: Lowered) -> Value:
         self.lowered.append(lowered)
         return lowered.value
+
+
+def operator_of(value: Any) -> Convolution | Linear | None:
+    """The convolution or linear operator that a call with constant weights is."""
+    name = _name(value)
+    weights = constant(value.args[1]) if name in ("relax.nn.conv2d", "relax.matmul") else None
+    if weights is None:
+        return None
+    if name == "relax.nn.conv2d":
+        return convolution_of(value)
+    return Linear(weights, _shape(value.args[0])[0]) if _is_linear(value) else None
+
+
+def _name(value: Any) -> str:
+    from tvm import ir
+
+    return value.op.name if isinstance(value, ir.Call) and isinstance(value.op, ir.Op) else ""
 
 
 def convolution_of(call: Any) -> Convolution:
@@ -129,6 +138,9 @@ def walk(module: "ir.IRModule", emitter: Emitter, lowering: OperatorLowering) ->
     from tvm import relax
 
     function = module[FUNCTION]
+    if isinstance(lowering, Planner):
+        found = (operator_of(value) for _, value in bindings(function))
+        lowering = lowering.planned([operator for operator in found if operator])
     walked = Walk(module, emitter, lowering)
     parameters = [relax.Var(str(p), p.ty) for p in function.params]
     builder = emitter.builder
@@ -140,4 +152,4 @@ def walk(module: "ir.IRModule", emitter: Emitter, lowering: OperatorLowering) ->
                 walked.bind(var, value)
             logits = builder.emit_output(walked.plain(function.body.body))
         builder.emit_func_output(logits)
-    return Walked(builder.get(), tuple(walked.lowered), sum(emitter.copies))
+    return Walked(builder.get(), tuple(walked.lowered), len(emitter.copies), sum(emitter.copies))

@@ -1,0 +1,140 @@
+"""The block-sparse kernel: for each row of pixels, blocks of weights times pixels that they say where to find."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from dlas.layers.primitive.tvm.buffers import argument, extents
+from dlas.tensorir.emitter import FUSABLE
+from dlas.tensorir.layout import blocks, stored
+from dlas.tensorir.machine import Machine
+from dlas.tensorir.operators import Convolution
+
+ANCHOR, PAD, UNPACK = "anchor", "pad", "unpack"
+SCHEDULE = "dlas.layers.primitive.tvm.bsr_schedule.bsr"
+HEIGHT = 16  # output channels of a block: two vectors of AVX2, one of AVX-512
+
+
+@dataclass(frozen=True)
+class Sizes:
+    """Of a kernel."""
+
+    operator: Convolution
+    machine: Machine
+
+    @property
+    def vectors(self) -> int:
+        """Vectors of a block."""
+        return HEIGHT // self.machine.lanes
+
+    @property
+    def outer(self) -> int:
+        """Vectors of output channels, whole blocks."""
+        return blocks(self.operator.output[1], HEIGHT) * self.vectors
+
+    @property
+    def padded(self) -> tuple[int, int]:
+        """Height and width of the image with its border."""
+        top, left, bottom, right = self.operator.padding
+        return self.operator.image[2] + top + bottom, self.operator.image[3] + left + right
+
+    @property
+    def groups(self) -> list[tuple[int, int, int]]:
+        """First column, count and size of tiles of a row; sizes differ by one at most."""
+        wide = self.operator.output[3]
+        count = -(-wide // ((self.machine.registers - 4) // self.vectors))
+        small, larger = divmod(wide, count)
+        found = [(0, larger, small + 1), (larger * (small + 1), count - larger, small)]
+        return [group for group in found if group[1]]
+
+    def offset(self, channel: Any, row: Any, column: Any) -> Any:
+        """Where in the padded image the first output pixel reads, for a channel and a place in the kernel."""
+        lanes, (high, wide) = self.machine.lanes, self.padded
+        far, apart = self.operator.dilation
+        return ((channel // lanes * high + row * far) * wide + column * apart) * lanes + channel % lanes
+
+
+def bsr(sizes: Sizes, entries: int) -> Any:
+    """PrimFunc of a blocked image, blocks, offsets, pointers and a blocked output."""
+    from tvm.script.ir_builder import IRBuilder, tirx
+
+    operator, lanes = sizes.operator, sizes.machine.lanes
+    with IRBuilder() as builder, tirx.prim_func(is_private=True, s_tir=True):
+        tirx.func_name("bsr")
+        tirx.func_attr({**FUSABLE, "tirx.noalias": True})
+        image = argument("image", stored(operator.image, lanes))
+        constants = [
+            argument("values", (entries, HEIGHT)),
+            argument("offsets", (entries,), "int32"),
+            argument("pointers", (sizes.outer // sizes.vectors + 1,), "int32"),
+        ]
+        out = argument("out", stored(operator.output, lanes))
+        source = _padded(sizes, image) if any(operator.padding) else image
+        _multiply(sizes, source, constants, out)
+    return builder.get()
+
+
+def _padded(sizes: Sizes, image: Any) -> Any:
+    """The image with its border of zeros."""
+    from tvm.script.ir_builder import tirx
+
+    (_, _, high, wide), (top, left) = sizes.operator.image, sizes.operator.padding[:2]
+    batch, outer, _, _, lanes = (int(extent) for extent in image.shape)
+    shape = extents(batch, outer, *sizes.padded, lanes)
+    padded = tirx.sblock_alloc_buffer(shape)
+    with tirx.grid(*shape) as (n, c, h, w, v), tirx.sblock(PAD):
+        n, c, h, w, v = tirx.axis.remap("SSSSS", [n, c, h, w, v])
+        inside = tirx.And(tirx.And(h >= top, h < high + top), tirx.And(w >= left, w < wide + left))
+        pixel = tirx.if_then_else(inside, image[n, c, h - top, w - left, v], tirx.float32(0))
+        tirx.buffer_store(padded, pixel, [n, c, h, w, v])
+    return padded
+
+
+def _multiply(sizes: Sizes, source: Any, constants: list[Any], out: Any) -> None:
+    """One TensorIR block for each block of channels and row of pixels."""
+    from tvm.script.ir_builder import tirx
+
+    lanes, vectors = sizes.machine.lanes, sizes.vectors
+    values, offsets, pointers = constants
+    batch, outer, high, wide, _ = (int(extent) for extent in out.shape)
+    entries = int(values.shape[0])
+    sums = tirx.sblock_alloc_buffer(extents(batch, sizes.outer, high, wide, lanes))
+    with tirx.grid(*extents(batch, sizes.outer // vectors, high, 1, 1)) as (n, o, h, y, z), tirx.sblock(ANCHOR):
+        n, o, h, y, z = tirx.axis.remap("SSSSS", [n, o, h, y, z])
+        whole = [slice(0, int(extent)) for extent in source.shape[1:]]
+        tirx.reads(source[(n, *whole)], values[0:entries, 0:HEIGHT], offsets[0:entries], pointers[o : o + 2])
+        first = o * vectors
+        tirx.writes(sums[n, first : first + vectors, h, y * wide : y * wide + wide, z * lanes : z * lanes + lanes])
+        tirx.sblock_attr({"schedule": SCHEDULE, "vectors": vectors})
+        widest = max(size for _, _, size in sizes.groups)
+        tile = tirx.sblock_alloc_buffer(extents(widest * vectors * lanes), scope="local")
+        for start, count, size in sizes.groups:
+            with tirx.serial(*extents(count)) as g:
+                column = start + g * size
+                _tile(sizes, source, constants, tile, (n, o, h, column, size))
+                for p in range(size):
+                    for v in range(vectors):
+                        total = tile[tirx.ramp((p * vectors + v) * lanes, 1, lanes)]
+                        tirx.buffer_store(sums, total, [n, first + v, h, column + p, tirx.ramp(0, 1, lanes)])
+    with tirx.grid(*extents(batch, outer, high, wide, lanes)) as (n, o, h, w, v), tirx.sblock(UNPACK):
+        n, o, h, w, v = tirx.axis.remap("SSSSS", [n, o, h, w, v])
+        tirx.buffer_store(out, sums[n, o, h, w, v], [n, o, h, w, v])
+
+
+def _tile(sizes: Sizes, source: Any, constants: list[Any], tile: Any, at: tuple[Any, ...]) -> None:
+    """Sums of `size` pixels of a row from a column on."""
+    from tvm.script.ir_builder import tirx
+
+    n, o, h, column, size = at
+    values, offsets, pointers = constants
+    lanes, (down, across) = sizes.machine.lanes, sizes.operator.strides
+    pairs = [(p, v) for p in range(size) for v in range(sizes.vectors)]
+    places = [(p, v, tirx.ramp((p * sizes.vectors + v) * lanes, 1, lanes)) for p, v in pairs]
+    for _, _, to in places:
+        tirx.buffer_store(tile, tirx.broadcast(tirx.float32(0), lanes), [to])
+    first, end = (tirx.Cast("int64", pointers[o + k]) for k in range(2))
+    with tirx.serial(end - first) as j:
+        corner = tirx.Cast("int64", offsets[first + j]) + (h * down * sizes.padded[1] + column * across) * lanes
+        for p, v, to in places:
+            pixel = source[n, 0, 0, 0, corner + p * across * lanes]  # the offset counts from the first pixel
+            product = tirx.broadcast(pixel, lanes) * values[first + j, tirx.ramp(v * lanes, 1, lanes)]
+            tirx.buffer_store(tile, tile[to] + product, [to])

@@ -1,0 +1,113 @@
+"""Images as planes in which every weight of a convolution is one offset, whatever kernel, stride and dilation."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from dlas.tensorir.operators import Convolution
+
+# How slow reading planes is, by their size in bytes: in the first cache, near it, in the second.
+_FIRST, _NEAR = 32 << 10, 128 << 10
+_READING = {_FIRST: 1.0, _NEAR: 1.3}
+_FAR = 1.6
+_TILE, _ENTRY = 12, 2  # vectors of a tile, and what an entry of a row costs beside them
+
+
+@dataclass(frozen=True)
+class Planes:
+    """For each view and channel a plane of `rows` x `pitch` elements; the outputs of a slab lie at 0, 1, 2 ...
+
+    A view is every `strides`-th row and column of the padded image, from a first row and column on. `height` rows of
+    output are a slab. In place, the planes are those of the image itself.
+    """
+
+    views: tuple[tuple[int, int], ...]
+    shifts: tuple[tuple[int, int, int], ...]  # by place in the kernel: view, row and column in its plane
+    channels: int
+    rows: int
+    pitch: int
+    height: int
+    slabs: int
+    wide: int  # columns of output
+    lanes: int
+    in_place: bool = False
+
+    @property
+    def positions(self) -> int:
+        """Elements of a plane from a slab's first output to its last."""
+        return (self.height - 1) * self.pitch + self.wide
+
+    @property
+    def vector(self) -> int:
+        """Lanes in use: fewer than the machine has for images smaller than a vector."""
+        fitting = 1 << (self.positions - 1).bit_length()
+        return min(self.lanes, fitting if fitting == self.positions or not self.in_place else fitting // 2)
+
+    @property
+    def vectors(self) -> int:
+        """Vectors of a slab of one output channel."""
+        return -(-self.positions // self.vector)
+
+    @property
+    def size(self) -> int:
+        """Elements of a plane, with what the last vector reads beyond its outputs."""
+        return self.rows * self.pitch + (0 if self.in_place else self.vectors * self.vector - self.positions)
+
+    def offset(self, channel: int, place: int) -> int:
+        """Where the element lies that the first output reads for a channel and a place in the kernel."""
+        view, row, column = self.shifts[place]
+        return (view * self.channels + channel) * self.size + row * self.pitch + column
+
+
+Layout = Callable[[Convolution, int], Planes]  # of a convolution, for so many lanes
+
+
+def whole(operator: Convolution, lanes: int) -> Planes:
+    """One slab: the whole image; the image itself where nothing must be padded or picked apart."""
+    return _by_phase(operator, lanes, operator.output[2])
+
+
+def slabs(operator: Convolution, lanes: int) -> Planes:
+    """Slabs of rows: large enough for full tiles of vectors, small enough for the caches."""
+    high = operator.output[2]
+    heights = sorted({-(-high // count) for count in range(1, high + 1)})
+    return min((_by_phase(operator, lanes, height) for height in heights), key=_cost)
+
+
+def _cost(planes: Planes) -> float:
+    """Of one row of weights, in vectors; fitted to what `benchmarks/sparse.py` showed."""
+    size = 4 * planes.size * planes.channels * len(planes.views)
+    reading = next((cost for limit, cost in _READING.items() if size <= limit), _FAR)
+    return planes.slabs * (planes.vectors + _ENTRY * -(-planes.vectors // _TILE)) * reading
+
+
+def patches(operator: Convolution, lanes: int) -> Planes:
+    """im2col: a plane for each place in the kernel, its elements in the order of the output's pixels."""
+    if operator.pointwise:
+        return whole(operator, lanes)
+    _, _, high, wide = operator.output
+    views = tuple(_places(operator))
+    shifts = tuple((view, 0, 0) for view in range(len(views)))
+    return Planes(views, shifts, operator.image[1], high, wide, high, 1, wide, lanes)
+
+
+def _by_phase(operator: Convolution, lanes: int, height: int) -> Planes:
+    """Views by the phase of the stride: within one, the next output reads the next element."""
+    _, _, high, wide = operator.output
+    down, across = operator.strides
+    reached = [(i % down, j % across, i // down, j // across) for i, j in _places(operator)]
+    views = sorted({(a, b) for a, b, _, _ in reached})
+    shifts = tuple((views.index((a, b)), row, column) for a, b, row, column in reached)
+    rows = height + max(row for _, row, _ in shifts)
+    pitch = wide + max(column for _, _, column in shifts)
+    in_place = height == high and operator.strides == (1, 1) and not any(operator.padding)
+    if in_place:
+        rows, pitch = operator.image[2:]
+    slab_count = -(-high // height)
+    return Planes(tuple(views), shifts, operator.image[1], rows, pitch, height, slab_count, wide, lanes, in_place)
+
+
+def _places(operator: Convolution) -> list[tuple[int, int]]:
+    """Row and column in the padded image that the first output reads for each place in the kernel."""
+    high, wide = operator.kernel
+    far, apart = operator.dilation
+    return [(i * far, j * apart) for i in range(high) for j in range(wide)]

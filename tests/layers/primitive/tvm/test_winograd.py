@@ -1,0 +1,61 @@
+"""Winograd against torch; where it falls back."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+pytest.importorskip("tvm")
+pytest.importorskip("torch")
+
+from dlas.layers.primitive.tvm.winograd import Winograd, pays, side
+from dlas.tensorir.operators import Convolution, Linear
+from tests.layers.primitive.tvm.single import expected, random, run
+
+
+@pytest.mark.parametrize("tile", ["2", "4"])
+@settings(max_examples=4, derandomize=True, database=None)
+@given(
+    channels=st.tuples(st.integers(32, 41), st.integers(32, 41)),
+    image=st.tuples(st.integers(1, 2), st.integers(7, 17), st.integers(7, 17)),
+    padding=st.tuples(*[st.integers(0, 2)] * 4),
+)
+def test_a_transformed_convolution_of_any_shape_is_torchs(tile, channels, image, padding):
+    (inputs, outputs), (batch, high, wide) = channels, image
+    weights = random(0, (outputs, inputs, 3, 3)) / np.float32(17)
+    operator = Convolution(weights, (batch, inputs, high, wide), padding=padding)
+    x = random(1, operator.image)
+    found, walked = run(operator, Winograd(tile), x)
+    truth = expected(operator, x)
+    assert np.abs(found - truth).max() <= 1e-4 * np.abs(truth).max()
+    assert walked.lowered[0].primitive == ("winograd" if pays(operator, tile) else "spatial-pack")
+
+
+@pytest.mark.parametrize(
+    ("changes", "why"),
+    [
+        ({"strides": (2, 2)}, "stride"),
+        ({"dilation": (2, 2)}, "dilation"),
+        ({"weights": np.zeros((64, 64, 1, 1), "float32")}, "kernel"),
+        ({"weights": np.zeros((64, 32, 3, 3), "float32"), "groups": 2}, "groups"),
+        ({"weights": np.zeros((16, 64, 3, 3), "float32")}, "few channels"),
+        ({"image": (1, 64, 4, 4)}, "tiny image"),
+    ],
+)
+def test_what_does_not_pay_falls_back(changes, why):
+    fitting = {"weights": np.zeros((64, 64, 3, 3), "float32"), "image": (1, 64, 28, 28)}
+    assert pays(Convolution(**fitting), "auto")
+    assert not pays(Convolution(**{**fitting, **changes}), "auto"), why
+
+
+def test_the_larger_tile_needs_an_image_that_fills_it():
+    sizes = {size: Convolution(np.zeros((64, 64, 3, 3), "float32"), (1, 64, size, size)) for size in (9, 30)}
+    assert {size: side(operator, "auto") for size, operator in sizes.items()} == {9: 2, 30: 4}
+
+
+def test_a_linear_operator_is_left_as_it_is():
+    operator = Linear(random(0, (20, 10)), 2)
+    x = random(1, (2, 20))
+    found, walked = run(operator, Winograd("auto"), x)
+    np.testing.assert_allclose(found, expected(operator, x), rtol=1e-4, atol=1e-5)
+    assert walked.lowered[0].primitive == "spatial-pack"
