@@ -112,6 +112,8 @@ def take_paths(layer: str, text: str) -> tuple[str, dict[str, Path]]:
             value = str(getattr(option, key))
             if declaration.locator and "/" in value:
                 path = _absolute(layer, option, value)
+                if places.get(path.stem, path) != path:
+                    raise OptionError(f"{layer} {text}: two paths are called {path.stem!r}; rename one of them")
                 places[path.stem] = path
                 option = dataclasses.replace(option, **{key: path.stem})
         links.append(option)

@@ -5,11 +5,12 @@ import tarfile
 from pathlib import Path
 
 import numpy as np
-import PIL.Image
 
 
 def picture(value, size=(4, 4), mode="RGB", form="PNG"):
     """The bytes of an image file, all of one value or pixels of an array."""
+    import PIL.Image
+
     image = PIL.Image.fromarray(value) if isinstance(value, np.ndarray) else PIL.Image.new(mode, size, value)
     stream = io.BytesIO()
     image.save(stream, form)

@@ -155,6 +155,23 @@ def test_a_path_is_no_part_of_the_recipe(tmp_path):
     assert str(tmp_path) not in json.dumps(step.recipe)
 
 
+def test_every_file_that_an_option_names_decides_the_key(tmp_path):
+    for name, text in {"flowers.tar": "roses", "order.txt": "rose tulip", "other.txt": "tulip rose"}.items():
+        (tmp_path / name).write_text(text)
+    stack = Stack(dataset="image-folder@flowers,labels=order")
+    places = (("flowers", tmp_path / "flowers.tar"), ("order", tmp_path / "order.txt"))
+    first = steps(stack, places)["data"]
+    assert first.sources == {name: str(path) for name, path in places}
+    other = steps(stack, (places[0], ("order", tmp_path / "other.txt")))["data"]
+    assert other.key != first.key
+
+
+def test_a_second_file_that_nobody_located_is_told_too(tmp_path):
+    (tmp_path / "flowers.tar").write_text("roses")
+    with pytest.raises(DataError, match="nobody said where 'order' lies"):
+        realisation(Stack(dataset="image-folder@flowers,labels=order"), (("flowers", tmp_path / "flowers.tar"),), HOST)
+
+
 def test_data_that_nobody_located_are_told_with_the_remedy():
     with pytest.raises(DataError) as caught:
         realisation(FLOWERS, (), HOST)

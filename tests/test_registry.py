@@ -3,6 +3,7 @@
 import string
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from hypothesis import example, given
@@ -287,6 +288,19 @@ def test_a_path_below_home_is_a_path(tmp_path, monkeypatch):
     assert registry.take_paths("dataset", "npz@~/a%20b.npz") == ("npz@a%20b", {"a b": tmp_path.resolve() / "a b.npz"})
 
 
+def test_every_path_of_an_option_is_located():
+    text, places = registry.take_paths("dataset", "image-folder@/a/flowers.tar,labels=/b/order.txt")
+    assert text == "image-folder@flowers,labels=order"
+    assert places == {"flowers": Path("/a/flowers.tar"), "order": Path("/b/order.txt")}
+
+
+def test_two_paths_of_one_stem_cannot_be_told_apart():
+    text = "image-folder@/a/flowers.tar,labels=/b/flowers.txt"
+    with pytest.raises(OptionError) as caught:
+        registry.take_paths("dataset", text)
+    assert str(caught.value) == f"dataset {text}: two paths are called 'flowers'; rename one of them"
+
+
 def test_a_bare_name_locates_nothing():
     assert registry.take_paths("dataset", "npz@flowers") == ("npz@flowers", {})
     assert registry.take_paths("model", "resnet8@weights=random") == ("resnet8@weights=random", {})
@@ -308,6 +322,12 @@ def test_a_path_that_cannot_be_is_refused_by_an_option_error(path):
 def test_locators_are_the_names_of_the_data_an_option_asks_for():
     assert registry.locators(*registry.parse("dataset", "npz@flowers")) == ["flowers"]
     assert registry.locators(*registry.parse("dataset", "digits")) == []
+
+
+def test_a_locator_s_choices_name_no_data():
+    assert registry.locators(*registry.parse("dataset", "image-folder@flowers")) == ["flowers"]
+    assert registry.locators(*registry.parse("dataset", "image-folder@flowers,labels=folders")) == ["flowers"]
+    assert registry.locators(*registry.parse("dataset", "image-folder@flowers,labels=a")) == ["flowers", "a"]
 
 
 # --- options of other packages ----------------------------------------------------------------------------------

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dlas import data, sanity
@@ -46,6 +46,7 @@ def test_too_few_images_or_one_class_alone_give_no_verdict(labels):
     assert not any(sanity.is_near_chance(right, np.array(labels)) for right in range(len(labels) + 1))
 
 
+@settings(max_examples=10)
 @given(st.integers(2, 30), st.integers(0, 2**32 - 1))
 def test_guessing_is_nearly_always_found_out(classes, seed):
     """One guesser in a thousand passes: no seed of these may by much."""

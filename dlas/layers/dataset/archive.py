@@ -5,7 +5,8 @@ import tarfile
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path, PurePosixPath
+from pathlib import Path
+from posixpath import normpath
 
 from dlas.errors import DataError
 
@@ -30,10 +31,10 @@ def contents(place: str, source: Path, wanted: set[str]) -> Iterator[tuple[str, 
         return
     with _open(place, source) as archive:
         for member in archive:
-            if _normal(member.name) in wanted and member.isfile():
+            if member.isfile() and normpath(member.name) in wanted:
                 stream = archive.extractfile(member)
                 assert stream is not None
-                yield _normal(member.name), stream.read()
+                yield normpath(member.name), stream.read()
 
 
 def _content(place: str, path: Path) -> bytes:
@@ -58,13 +59,14 @@ def _in_archive(place: str, source: Path) -> Iterator[str]:
             objection = _objection(member)
             if objection:
                 raise DataError(f"{place}: {source} holds {member.name!r}{objection}")
-            yield _normal(member.name) + ("/" if member.isdir() else "")
+            if normpath(member.name) != ".":
+                yield normpath(member.name) + ("/" if member.isdir() else "")
         _expect_the_end(archive)
 
 
 def _objection(member: tarfile.TarInfo) -> str:
     """What is wrong with a member, and the remedy; empty where nothing is."""
-    if member.name.startswith("/") or ".." in PurePosixPath(member.name).parts:
+    if member.name.startswith("/") or ".." in member.name.split("/"):
         return ", which climbs out of it; do not trust it"
     if not member.isfile() and not member.isdir():
         return ", no plain file; pack it with `tar --dereference`"
@@ -86,7 +88,3 @@ def _open(place: str, source: Path) -> Iterator[tarfile.TarFile]:
             yield archive
     except _DAMAGE as problem:
         raise DataError(f"{place}: {source} is no whole tar archive ({problem}); fetch or pack it again") from problem
-
-
-def _normal(name: str) -> str:
-    return PurePosixPath(name).as_posix()

@@ -70,6 +70,8 @@ def _open(place: str, name: str, content: bytes) -> "Image":
             if image.mode == "F":
                 raise ValueError("pixels are fractions of no known range")
             return image.convert("RGBA" if "transparency" in image.info else "RGB").convert("RGB")
+    except PIL.UnidentifiedImageError as problem:  # whose own words name an object in memory
+        raise DataError(f"{place}: {name} is no readable image (of no known format); repair or remove it") from problem
     except _UNREADABLE as problem:
         raise DataError(f"{place}: {name} is no readable image ({problem}); repair or remove it") from problem
     except PIL.Image.DecompressionBombError as problem:

@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import PurePosixPath
 
 import numpy as np
 
@@ -33,27 +32,27 @@ def arrange(
     Folders are named with a final `/`. `order` names all classes; without it they are the folders, sorted as text.
     Each has images in each part, unless `partial`. Where there is `val` and no `test`, `val` is for testing.
     """
-    paths = _below_common_root({name: PurePosixPath(name).parts for name in names if not _is_hidden(name)})
+    paths = _below_common_root({name: tuple(name.rstrip("/").split("/")) for name in names if not _is_hidden(name)})
     paths = _with_part(place, paths)
     stray = [name for name, path in paths.items() if len(path) < 3 and not name.endswith("/")]
     if stray:
         raise DataError(f"{place}: image {stray[0]} lies in no folder of a class; move or remove it")
     classes = _classes(place, sorted({path[1] for path in paths.values() if len(path) > 1}), order)
     number = {name: label for label, name in enumerate(classes)}
-    parts = {}
-    for part in sorted({path[0] for path in paths.values()}):
-        members = tuple(name for name in sorted(paths) if paths[name][0] == part and not name.endswith("/"))
-        labels = np.array([number[paths[name][1]] for name in members], np.int64)
-        if not partial:
-            splits.check_classes(f"{place}: {part}", labels, list(classes))
-        parts[part] = Part(members, labels)
+    members: dict[str, dict[str, int]] = {path[0]: {} for path in paths.values()}
+    for name in sorted(paths):
+        if not name.endswith("/"):
+            members[paths[name][0]][name] = number[paths[name][1]]
+    parts = {part: Part(tuple(found), np.array([*found.values()], np.int64)) for part, found in members.items()}
+    for part in () if partial else sorted(parts):
+        splits.check_classes(f"{place}: {part}", parts[part].labels, classes)
     return classes, parts
 
 
 def _is_hidden(name: str) -> bool:
     """Whether it is no image's and no class's name, such as what macOS adds to archives."""
     known = name.endswith("/") or name.lower().endswith(SUFFIXES)
-    return not known or any(part.startswith((".", "__MACOSX")) for part in PurePosixPath(name).parts)
+    return not known or any(part.startswith((".", "__MACOSX")) for part in name.split("/"))
 
 
 def _below_common_root(paths: dict[str, Path]) -> dict[str, Path]:
@@ -82,7 +81,7 @@ def _classes(place: str, found: list[str], order: Sequence[str]) -> tuple[str, .
     strange = [name for name in found if order and name not in order]
     if strange:
         raise DataError(
-            f"{place}: the labels name no class {strange[0]!r}, which has a folder; add it, or remove those"
+            f"{place}: the labels name no class {strange[0]!r}, which has a folder; add it, or remove the folder"
         )
     if len(order or found) < 2:
         raise DataError(f"{place}: there is only one class ({found[0]!r}); give each class a folder")

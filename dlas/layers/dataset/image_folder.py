@@ -35,12 +35,14 @@ class ImageFolder:
     std: str = normalisation.std()
     channels: str = parameter("order in which the network wants them", "rgb", choices=("rgb", "bgr"))
     labels: str = parameter(
-        "file with the order of the classes, a folder's name a line; folders: as they sort",
+        "file with a folder's name a line, in the network's order; folders: in the order of their names",
         order.FOLDERS,
         choices=(order.FOLDERS,),
         locator=True,
     )
-    classes: int = parameter("lines in `labels`, where there are folders for only some; 0: for all", 0, low=0)
+    classes: int = parameter(
+        "how many the network tells apart, where only some lines of `labels` have a folder; 0: all have", 0, low=0
+    )
     test: float = parameter(
         "share of the images for testing, where there is no folder test/", 0.2, low=0, high=1, open=True
     )

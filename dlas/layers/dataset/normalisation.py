@@ -12,12 +12,14 @@ MEASURED = "measured"
 
 def mean() -> Any:
     """The parameter `mean` of an option."""
-    return parameter("mean of each channel, bytes as 0 to 1: 0.485:0.456:0.406; measured: on train", MEASURED)
+    return parameter(
+        "mean of each channel, bytes counting from 0 to 1: 0.485:0.456:0.406; measured: that of train", MEASURED
+    )
 
 
 def std() -> Any:
     """The parameter `std` of an option."""
-    return parameter("deviation of each channel, as `mean`", MEASURED)
+    return parameter("deviation of each channel, in the same way; measured: that of train", MEASURED)
 
 
 def read(place: str, mean: str, std: str, channels: int, scale: float) -> Normalisation | None:

@@ -1,8 +1,11 @@
 """A user's own arrays in an `.npz` file."""
 
+import struct
+import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from tokenize import TokenError
 from typing import Any, ClassVar
 from zipfile import BadZipFile
 
@@ -17,6 +20,11 @@ from dlas.option import parameter
 PARTS = ("train", "test")
 ARRAYS = ("x_train", "y_train", "x_test", "y_test")
 CHANNELS = (1, 3, 4)
+# What numpy and zipfile raise for damaged files, and for headers that announce what cannot be.
+_DAMAGE = (
+    *(OSError, EOFError, ValueError, TypeError, LookupError, ArithmeticError, RuntimeError, MemoryError, SyntaxError),
+    *(BadZipFile, TokenError, struct.error, zlib.error),
+)
 
 
 @dataclass(frozen=True)
@@ -52,7 +60,7 @@ def _read(place: str, source: Path) -> dict[str, NDArray[Any]]:
     try:
         with np.load(source, allow_pickle=False) as file:
             arrays = {key: file[key] for key in file.files}
-    except (OSError, ValueError, KeyError, TypeError, EOFError, BadZipFile) as problem:
+    except _DAMAGE as problem:
         raise DataError(f"{place}: {source} is no readable .npz file ({problem})") from problem
     missing = [key for key in ARRAYS if key not in arrays]
     if missing:

@@ -1,6 +1,6 @@
 """What is drawn from the images that a source gives for training, and what must be in every part."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,7 @@ from dlas.errors import DataError
 
 VALIDATION = 0.1  # of the training images of each class
 CALIBRATION = 512  # images
+_CHUNK = 1024  # images
 
 
 def save_parts(
@@ -26,13 +27,15 @@ def save_parts(
     """Write the parts `train` and `test` (NCHW); a tenth of the former, drawn by seed, becomes validation images."""
     for part in ("train", "test"):
         data.check(f"{place}: {part}", images[part], labels[part])
-        check_classes(f"{place}: {part}", labels[part], [str(label) for label in range(classes)])
+        check_classes(f"{place}: {part}", labels[part], range(classes))
     chosen = draw(place, labels["train"], "validation", VALIDATION, seed)
     chosen["test"] = np.arange(len(labels["test"]))
     for split, indices in chosen.items():
         part = "test" if split == "test" else "train"
         pixels, numbers = data.allocate(out, split, len(indices), images[part].shape[1:], images[part].dtype)
-        pixels[:], numbers[:] = images[part][indices], labels[part][indices]
+        numbers[:] = labels[part][indices]
+        for start in range(0, len(indices), _CHUNK):
+            pixels[start : start + _CHUNK] = images[part][indices[start : start + _CHUNK]]
     return data.finish(out, classes, CALIBRATION, normalisation)
 
 
@@ -45,13 +48,11 @@ def draw(place: str, labels: NDArray[Any], name: str, share: float, seed: int) -
     return parts
 
 
-def check_classes(place: str, labels: NDArray[Any], names: list[str]) -> None:
+def check_classes(place: str, labels: NDArray[Any], names: Sequence[object]) -> None:
     """Raise DataError where a label is no class, or a class has no images."""
-    numbers = np.bincount(labels.astype(np.int64), minlength=len(names))
-    if len(numbers) > len(names):
-        raise DataError(
-            f"{place}: label {len(numbers) - 1} is none of 0 to {len(names) - 1}; number the classes from 0"
-        )
-    empty = [name for name, number in zip(names, numbers, strict=True) if not number]
-    if empty:
-        raise DataError(f"{place}: class {empty[0]!r} has no images; give it some, or leave the class out")
+    found = np.unique(labels).astype(np.int64)
+    if len(found) and found[-1] >= len(names):
+        raise DataError(f"{place}: label {found[-1]} is none of 0 to {len(names) - 1}; number the classes from 0")
+    if len(found) < len(names):
+        empty = str(names[np.flatnonzero(np.append(found, -1) != np.arange(len(found) + 1))[0]])
+        raise DataError(f"{place}: class {empty!r} has no images; give it some, or leave the class out")

@@ -41,7 +41,7 @@ def test_only_wanted_contents_are_read(source):
 
 def test_a_leading_dot_is_no_part_of_a_name(tmp_path):
     source = tar(tmp_path / "x.tar", {f"./{name}": content for name, content in FILES.items()}, folders=["."])
-    assert archive.names("dataset x", source) == ["./", *(name for name in NAMES if name not in FOLDERS)]
+    assert archive.names("dataset x", source) == [name for name in NAMES if name not in FOLDERS]
     assert dict(archive.contents("dataset x", source, {"b/two.txt"})) == {"b/two.txt": b"2"}
 
 

@@ -104,6 +104,11 @@ def test_an_empty_folder_is_a_class_without_images():
     )
 
 
+def test_a_part_without_images_is_told():
+    sentence = "test: class 'rose' has no images; give it some, or leave the class out"
+    assert refuse([*under("train"), "test/rose/", "test/tulip/"]) == sentence
+
+
 def test_a_class_that_only_the_test_images_have_is_told():
     assert refuse([*under("train", "test"), "test/lily/1.jpg"]) == (
         "train: class 'lily' has no images; give it some, or leave the class out"
@@ -133,7 +138,7 @@ def test_a_folder_beside_those_of_parts_is_told():
 
 def test_a_folder_that_the_labels_lack_is_told():
     assert refuse(CLASSES, ("rose", "lily")) == (
-        "the labels name no class 'tulip', which has a folder; add it, or remove those"
+        "the labels name no class 'tulip', which has a folder; add it, or remove the folder"
     )
 
 

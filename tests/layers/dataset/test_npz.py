@@ -1,7 +1,11 @@
 """A user's own arrays: what is made of good ones, and what is said about bad ones."""
 
+from zipfile import ZipFile
+
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from dlas import data
 from dlas.errors import DataError
@@ -19,12 +23,11 @@ def arrays(shape=(6, 5, 3), train=40, test=10, classes=4):
     }
 
 
-def load(store, tmp_path, seed=0, layout="", **given):
+def load(store, tmp_path, seed=0, layout="", normalisation=None, **given):
     np.savez(tmp_path / "flowers.npz", **given)
-    option = Npz("flowers", seed=seed)
-    return store.build(
-        {"seed": seed, "layout": layout}, lambda out, work: option.load({"flowers": tmp_path / "flowers.npz"}, out)
-    )
+    option = Npz("flowers", seed=seed, **(normalisation or {}))
+    places = {"flowers": tmp_path / "flowers.npz"}
+    return store.build({"seed": seed, "layout": layout}, lambda out, work: option.load(places, out))
 
 
 def refuse(tmp_path, path):
@@ -60,6 +63,19 @@ def test_images_are_normalised_by_the_training_images(store, tmp_path):
     seen, _ = data.load(load(store, tmp_path, **arrays()), "train")
     assert np.allclose(seen.mean((0, 2, 3)), 0, atol=1e-5)
     assert np.allclose(seen.std((0, 2, 3)), 1, atol=1e-5)
+
+
+@pytest.mark.parametrize(("kind", "scale"), [(np.uint8, 255), (np.float32, 1), (np.int64, 1)])
+def test_given_mean_and_deviation_count_bytes_from_0_to_1_and_other_numbers_as_they_are(store, tmp_path, kind, scale):
+    given = {name: array.astype(kind) if name.startswith("x") else array for name, array in arrays().items()}
+    artifact = load(store, tmp_path, normalisation={"mean": "0.5:0:0.25", "std": "2:1:0.5"}, **given)
+    pixels = given["x_test"].transpose(0, 3, 1, 2) / scale
+    expected = (pixels - np.array([0.5, 0, 0.25])[:, None, None]) / np.array([2, 1, 0.5])[:, None, None]
+    assert np.allclose(data.load(artifact, "test")[0], expected, rtol=1e-6, atol=1e-6)
+
+
+def test_bytes_stay_bytes(store, tmp_path):
+    assert data.stored(load(store, tmp_path, **arrays()), "train")[0].dtype == np.uint8
 
 
 def test_test_images_and_all_labels_keep_their_order(store, tmp_path):
@@ -106,8 +122,66 @@ def test_a_file_that_cannot_be_read_is_named(tmp_path, kind):
     assert f"{path} is no readable .npz file" in refuse(tmp_path, path)
 
 
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory):
+    """The bytes of two files that are read, one of them compressed, and a place for damaged ones."""
+    folder = tmp_path_factory.mktemp("fuzz")
+    np.savez(folder / "plain.npz", **arrays((2, 2, 1)))
+    np.savez_compressed(folder / "packed.npz", **arrays((2, 2, 1)))
+    return folder, [(folder / f"{name}.npz").read_bytes() for name in ("plain", "packed")]
+
+
+@given(st.sampled_from([0, 1]), st.lists(st.tuples(st.integers(0, 10**6), st.integers(0, 255)), min_size=1, max_size=4))
+def test_a_damaged_file_is_read_or_refused(whole, which, damage):
+    folder, contents = whole
+    content = bytearray(contents[which])
+    for position, value in damage:
+        content[position % len(content)] = value
+    (folder / "flowers.npz").write_bytes(content)
+    try:
+        Npz("flowers").load({"flowers": folder / "flowers.npz"}, folder)
+    except DataError as problem:
+        assert str(problem).startswith("dataset npz@flowers: ")  # noqa: PT017 - either is right
+
+
+def npy(header):
+    text = header.encode().ljust(118) + b"\n"
+    return b"\x93NUMPY\x01\x00" + len(text).to_bytes(2, "little") + text
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        "{'descr': '|u1', 'fortran_order': False, 'shape': (10**12, 8, 8, 3), }",
+        "{'descr': '|u1', 'fortran_order': False, 'shape': (1000000000000, 8, 8, 3), }",
+        "{'descr': '|O', 'fortran_order': False, 'shape': (1, 8, 8, 3), }",
+        "{'descr': '|u1', 'fortran_order': False, 'shape': (-1, 8, 8, 3), }",
+        "{'descr': '|u1', 'shape': (1, 8, 8, 3), }",
+        "__import__('os').system('true')",
+        "{" * 50,
+        "\\",
+    ],
+)
+def test_a_header_that_lies_is_refused(tmp_path, header):
+    np.savez(tmp_path / "flowers.npz", **arrays())
+    with ZipFile(tmp_path / "flowers.npz") as file:
+        members = {name: file.read(name) for name in file.namelist()}
+    with ZipFile(tmp_path / "flowers.npz", "w") as file:
+        for name, content in {**members, "x_train.npy": npy(header)}.items():
+            file.writestr(name, content)
+    assert "is no readable .npz file" in refuse(tmp_path, tmp_path / "flowers.npz")
+
+
 def test_a_folder_is_no_npz_file(tmp_path):
     assert "is no readable .npz file" in refuse(tmp_path, tmp_path)
+
+
+def test_a_wrong_number_of_means_is_told(tmp_path):
+    np.savez(tmp_path / "x.npz", **arrays())
+    with pytest.raises(DataError) as caught:
+        Npz("flowers", mean="0.5:0.5", std="1").load({"flowers": tmp_path / "x.npz"}, tmp_path)
+    sentence = "mean=0.5:0.5 is not allowed; give one number, or 3 parted by colons"
+    assert str(caught.value) == f"dataset npz@flowers: {sentence}"
 
 
 @pytest.mark.parametrize(
@@ -124,6 +198,11 @@ def test_a_folder_is_no_npz_file(tmp_path):
         {"x_test": np.zeros((10, 6, 5, 1))},
         {"x_test": np.zeros((10, 7, 5, 3))},
         {"x_train": np.full((40, 6, 5, 3), np.nan)},
+        {"x_test": np.zeros((10, 6, 5, 3), np.float32)},
+        {"y_train": np.arange(40) % 4 + (np.arange(40) % 4 > 2)},
+        {"y_test": np.arange(10) % 3},
+        {"y_test": np.arange(10) % 5},
+        {"x_train": np.zeros((4, 6, 5, 3), np.uint8), "y_train": np.arange(4)},
     ],
     ids=[
         "flat images",
@@ -137,6 +216,11 @@ def test_a_folder_is_no_npz_file(tmp_path):
         "other channels in the test images",
         "another size of the test images",
         "images that are not finite",
+        "bytes for training, fractions for testing",
+        "a class without training images",
+        "a class without test images",
+        "a class that only the test images have",
+        "too few images for validation",
     ],
 )
 def test_arrays_that_do_not_fit_are_refused(tmp_path, bad):
