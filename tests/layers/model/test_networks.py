@@ -5,6 +5,7 @@ import pytest
 import torch
 
 from dlas import data, network
+from dlas.layers.model import recipes
 
 QUICK = ["resnet8"]
 SLOW = [
@@ -44,7 +45,9 @@ def _macs(module, size):
 
 
 @pytest.mark.slow
-def test_a_vision_transformer_of_timm_is_trained(small, build):
-    made = build("timm@vit_tiny_patch16_224", small)
+def test_a_vision_transformer_of_timm_is_trained(noise, build, monkeypatch):
+    monkeypatch.setattr(recipes, "FEW_BUDGET", 64)
+    monkeypatch.setattr(recipes, "FEW_EPOCHS", 1)
+    made = build("timm@vit_tiny_patch16_224", noise((3, 32, 32)))
     assert made.facts["recipe"]["optimizer"] == "adamw"
     assert made.facts["accuracy"].keys() == {"validation", "test"}
