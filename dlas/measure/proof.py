@@ -74,9 +74,7 @@ def _share(evidence: Evidence, macs: Sequence[int], fulfils: Callable[[Kernel], 
     return right / max(1, sum(weights))
 
 
-def wrong_numbers(
-    score: Mapping[str, Any], precision: str, storage: str = "float32", primitive: str = ""
-) -> str:
+def wrong_numbers(score: Mapping[str, Any], precision: str, storage: str = "float32", primitive: str = "") -> str:
     """Why outputs are not those of the reference, or nothing; `score` holds agreement and errors against it.
 
     `precision` is the arithmetic that was promised, `storage` how the weights are stored, `primitive` the one that was
