@@ -95,12 +95,10 @@ def test_workers_build_and_measure_and_nothing_is_left_to_do(bench, cluster):
     assert len((bench.folder / "log of one").read_text().splitlines()) == 5
 
 
-def test_a_name_that_nobody_carries_is_told_within_seconds_and_the_rest_is_measured(bench, cluster):
+def test_a_name_that_nobody_carries_is_told_and_the_rest_is_measured(bench, cluster):
     cluster.worker("one")
     bench.write('[[part]]\nvary.hardware = ["cpu@at=lab", "cpu@at=nowhere"]')
-    start = time.monotonic()
     bench.run("--scheduler", cluster.address)
-    assert time.monotonic() - start < 120
     found = table(bench.cube).set_index("hardware")
     assert found.loc["cpu", "status"] in MEASURED
     assert found.loc["cpu@at=lab", "status"] in MEASURED
