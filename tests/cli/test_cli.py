@@ -457,6 +457,9 @@ codegen
       OpenVINO, latency mode, one stream, float32 unless the network is quantised.
   torch
       PyTorch in eager mode, channels last, inference mode; TF32 off on CUDA.
+  tvm
+      TVM with hand-written schedules; nothing is tuned. Its own choice of primitive is spatial-pack.
+      schedule=: loops ordered by hand, by one tile, or as written (one of default, fixed, naive, default default)
 
 """
 

@@ -139,3 +139,12 @@ def test_int8_is_judged_by_agreement_and_not_by_error():
 def test_a_runtime_that_exceeds_its_ceiling_fails(isa, ceiling, status):
     evidence = Evidence((Kernel("conv", "convolution", "kernel", "float32"),), 1, isa)
     assert judge(evidence, "float32", [1], 1, ceiling).status == status
+
+
+def test_the_share_under_a_primitive_counts_the_multiply_adds_that_it_lowered():
+    kernels = tuple(Kernel(p, "convolution", p, "float32", primitive=p) for p in ("gemm", "direct"))
+    ran = Evidence(kernels, 1, "avx2")
+    assert judge(ran, "float32", [30, 10], 1, primitive="gemm").primitive_share == 0.75
+    assert judge(ran, "float32", [30, 10], 1).primitive_share == 1
+    missing = judge(ran, "float32", [30, 10], 1, primitive="winograd")
+    assert (missing.status, missing.reason) == ("inapplicable", "no operator ran under winograd")

@@ -34,7 +34,7 @@ class Tvm:
     native: ClassVar = "dlas.layers.primitive.tvm.spatial_pack.SpatialPack"
 
     schedule: str = parameter(
-        "how loops are ordered: by hand, by one tile for all shapes, or as they are written",
+        "loops ordered by hand, by one tile, or as written",
         "default",
         choices=("default", "fixed", "naive"),
     )

@@ -1,4 +1,4 @@
-"""Which register tile an operator gets. Every rule here was measured by `benchmarks/primitives.py`."""
+"""Which register tile an operator gets."""
 
 from dataclasses import asdict, dataclass, replace
 
