@@ -194,7 +194,7 @@ def test_the_error_of_a_range_names_layer_option_and_parameter(bounds):
         (
             "hardware",
             "cpu@cores=2",
-            "hardware cpu: unknown parameter 'cores'; its parameters are: threads, isa, batch",
+            "hardware cpu: unknown parameter 'cores'; its parameters are: threads, isa, batch, at",
         ),
         ("hardware", "cpu@threads=0", "hardware cpu: threads=0 is not allowed; it must be at least 1"),
         (

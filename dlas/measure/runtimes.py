@@ -8,7 +8,8 @@ from dlas.errors import BuildFailed
 from dlas.fingerprint import package_version
 from dlas.process import Child, Message, environment
 
-NAMES = ("openvino", "onnxruntime", "torch")
+NAMES = ("openvino", "onnxruntime", "torch", "tvm")
+_PACKAGES = {"tvm": "apache-tvm"}
 
 _TIMEOUT = 120.0  # s; a cold disk takes its time to import torch
 _SIDE = 64  # of the product that is compiled for the question's sake
@@ -30,7 +31,7 @@ def ask_all() -> tuple[Runtime, ...]:
 
 
 def _ask(name: str) -> Runtime:
-    version = package_version(name)
+    version = package_version(_PACKAGES.get(name, name))
     if version is None:
         return Runtime(name, None)
     try:
@@ -44,7 +45,7 @@ def _ask(name: str) -> Runtime:
 
 
 def _answer(request: Message, _: process.Report) -> Message:
-    reports = {"openvino": _openvino, "onnxruntime": _onnxruntime, "torch": _torch}
+    reports = {"openvino": _openvino, "onnxruntime": _onnxruntime, "torch": _torch, "tvm": _tvm}
     return {"threads": reports[request["runtime"]]()}
 
 
@@ -79,6 +80,12 @@ def _torch() -> int:
     torch.set_num_threads(1)
     torch.set_num_interop_threads(1)
     return torch.get_num_threads()
+
+
+def _tvm() -> int:
+    import tvm
+
+    return int(tvm.get_global_func("runtime.NumThreads")())
 
 
 if __name__ == "__main__":

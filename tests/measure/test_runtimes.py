@@ -34,4 +34,5 @@ def test_what_is_not_installed_is_not_asked_and_what_fails_says_why(monkeypatch,
         Runtime("openvino", "1.0", problem="openvino has no processor"),
         Runtime("onnxruntime", "1.0", problem="onnxruntime has no processor"),
         Runtime("torch", None),
+        Runtime("tvm", "1.0", problem="tvm has no processor"),
     )

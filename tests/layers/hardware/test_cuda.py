@@ -1,9 +1,11 @@
 """A CUDA device, by a fake probe where there is none."""
 
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
+from dlas.artifacts import Artifact
 from dlas.errors import Inapplicable
 from dlas.host import Host, Place, Target
 from dlas.layers.codegen.onnxruntime import OnnxRuntime
@@ -12,6 +14,7 @@ from dlas.realise import obstacle
 from dlas.stack import Stack
 
 HOST = Host("A CPU", "x86_64", ("avx2",), (), 2, None, 2**34)
+EXECUTABLE = Artifact("", Path(), {}, {"batch": 1, "shape": [1, 2, 2]}, {}, 0.0)
 
 
 def test_without_a_device_it_is_inapplicable_and_says_so():
@@ -42,4 +45,4 @@ def test_an_onnxruntime_without_the_provider_refuses_and_does_not_run_on_the_pro
     if "CUDAExecutionProvider" in onnxruntime.get_available_providers():
         pytest.skip("this ONNX Runtime has it")
     with pytest.raises(Inapplicable, match="has no CUDAExecutionProvider; install onnxruntime-gpu in its place"):
-        OnnxRuntime().idle((1, 1, 2, 2), Place("cuda", 0, 1))
+        OnnxRuntime().idle(EXECUTABLE, Place("cuda", 0, 1))

@@ -1,9 +1,11 @@
 """An Intel GPU, by a fake probe where there is none."""
 
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
+from dlas.artifacts import Artifact
 from dlas.errors import BuildFailed, Inapplicable
 from dlas.host import Host, Place, Target
 from dlas.layers.codegen.openvino import OpenVino, _Runner
@@ -12,6 +14,7 @@ from dlas.realise import obstacle
 from dlas.stack import Stack
 
 HOST = Host("A CPU", "x86_64", ("avx2",), (), 2, None, 2**34)
+EXECUTABLE = Artifact("", Path(), {}, {"batch": 1, "shape": [1, 2, 2]}, {}, 0.0)
 ONE = replace(HOST, intel_gpus=("intel 0x56a0",))
 PLACE = Place("intel-gpu", 0, 1)
 
@@ -38,7 +41,7 @@ def test_openvino_without_the_plug_ins_device_refuses_and_does_not_run_on_the_pr
     if any(name.startswith("GPU") for name in openvino.Core().available_devices):
         pytest.skip("this host has one")
     with pytest.raises(Inapplicable, match="sees no Intel GPUs; install the compute runtime"):
-        OpenVino().idle((1, 1, 2, 2), PLACE)
+        OpenVino().idle(EXECUTABLE, PLACE)
 
 
 class FakeCore:
