@@ -1,6 +1,7 @@
 """The quantisers behind `int8`, and what they stored. Each writes ONNX with QuantizeLinear and DequantizeLinear."""
 
 import logging
+import re
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -84,5 +85,11 @@ def stored_weights(path: Path) -> dict[str, NDArray[Any]]:
         tensor = stored.get(maker.input[0]) if maker is not None else None
         if tensor is None or tensor.data_type not in (onnx.TensorProto.INT8, onnx.TensorProto.UINT8):
             raise BuildFailed(f"the quantiser left the weight of {node.name} in floating point")
-        found[tensor.name.removesuffix("_quantized")] = numpy_helper.to_array(tensor)
+        found[_original(tensor.name)] = numpy_helper.to_array(tensor)
     return found
+
+
+def _original(stored: str) -> str:
+    """What a weight was called before ONNX Runtime (`NAME_quantized`) or NNCF (`q_output_NAME_1`) renamed it."""
+    match = re.fullmatch(r"(.+)_quantized|q_output_(.+)_\d+", stored)
+    return (match[1] or match[2]) if match else stored

@@ -86,7 +86,7 @@ def test_a_pruned_resnet_is_onnx_runtimes(primitive, source, tmp_path):
     macs = [operator["macs"] for operator in source.facts["operators"]]
     judged = proof.judge(evidence, "float32", macs, evidence.threads, primitive=primitive)
     assert judged.status == "ok"
-    assert judged.primitive_share > 0.5
+    assert judged.primitive_share > 0.25, "csr-gemm leaves all below 80 % dense"
     assert any(kernel.sparse for kernel in evidence.kernels) == primitive.startswith("csr")
 
 
