@@ -10,11 +10,12 @@ from hypothesis import strategies as st
 pytest.importorskip("tvm")
 pytest.importorskip("torch")
 
+from single import convolutions, expected, random, run
+
 from dlas.layers.primitive.tvm.bsr import Bsr, compressed
 from dlas.layers.primitive.tvm.bsr_kernel import HEIGHT, Sizes
 from dlas.tensorir.machine import machine
 from dlas.tensorir.operators import Convolution, Linear
-from tests.layers.primitive.tvm.single import convolutions, expected, random, run
 
 
 def pruned(weights, share, seed=0):

@@ -10,11 +10,12 @@ from hypothesis import strategies as st
 pytest.importorskip("tvm")
 pytest.importorskip("torch")
 
+from single import convolutions, expected, random, run
+
 from dlas.layers.primitive.tvm import csr_planes, csr_rows
 from dlas.layers.primitive.tvm.csr import CsrDirect, CsrGemm, CsrSpatialPack
 from dlas.layers.primitive.tvm.csr_kernel import tiles
 from dlas.tensorir.operators import Convolution, Linear
-from tests.layers.primitive.tvm.single import convolutions, expected, random, run
 
 ALWAYS = [CsrDirect(threshold=0), CsrGemm(threshold=0), CsrSpatialPack(threshold=0)]
 

@@ -8,9 +8,10 @@ from hypothesis import strategies as st
 pytest.importorskip("tvm")
 pytest.importorskip("torch")
 
+from single import expected, random, run
+
 from dlas.layers.primitive.tvm.winograd import Winograd, pays, side
 from dlas.tensorir.operators import Convolution, Linear
-from tests.layers.primitive.tvm.single import expected, random, run
 
 
 @pytest.mark.parametrize("tile", ["2", "4"])
