@@ -23,7 +23,14 @@ def catalogue(layer: str) -> Mapping[str, type[Option]]:
     """Every option of a layer by name; raises OptionError for an unknown layer."""
     if layer not in LAYERS:
         raise OptionError(f"unknown layer {layer!r}{_nearest(layer, LAYERS)}; the layers are: {', '.join(LAYERS)}")
-    found = {name: option for option in [*_own(layer), *_plugged_in(layer)] for name in names(option)}
+    found: dict[str, type[Option]] = {}
+    for option in [*_own(layer), *_plugged_in(layer)]:
+        for name in names(option):
+            # Silently another option under a known name would make two cubes of one label two different things.
+            if name in found:
+                given = f"by {found[name].__module__} and by {option.__module__}"
+                raise OptionError(f"{layer} {name}: given twice, {given}; rename or remove one of them")
+            found[name] = option
     return dict(sorted(found.items()))
 
 
@@ -43,6 +50,11 @@ def _options_in(module: object) -> Iterable[type[Option]]:
 def _plugged_in(layer: str) -> Iterable[type[Option]]:
     for point in entry_points(group=ENTRY_POINTS):
         place, _, name = point.name.partition(".")
+        if place not in LAYERS:
+            raise OptionError(
+                f"entry point {point.name!r} of {ENTRY_POINTS}: unknown layer {place!r}{_nearest(place, LAYERS)}; "
+                f"its package should call it LAYER.NAME, or be removed"
+            )
         if place != layer:
             continue
         try:

@@ -354,18 +354,40 @@ def test_without_the_package_its_option_is_unknown():
     assert "toy" not in registry.catalogue("compression")
 
 
+@pytest.fixture
+def installed(tmp_path, monkeypatch, forget):
+    """Installs a package of one module that declares one entry point."""
+
+    def install(source, point):
+        (tmp_path / "plug_in.py").write_text(source)
+        info = tmp_path / "plug_in-1.0.dist-info"
+        info.mkdir()
+        (info / "METADATA").write_text("Metadata-Version: 2.1\nName: plug-in\nVersion: 1.0\n")
+        (info / "entry_points.txt").write_text(f"[dlas.options]\n{point}\n")
+        monkeypatch.syspath_prepend(tmp_path)
+        monkeypatch.delitem(sys.modules, "plug_in", raising=False)
+
+    return install
+
+
 @pytest.mark.parametrize("source", ["import no_such_package_anywhere", "Other = 1", "def f(:"])
-def test_a_package_that_cannot_be_imported_is_named(tmp_path, monkeypatch, forget, source):
-    (tmp_path / "broken_plug_in.py").write_text(source)
-    info = tmp_path / "broken_plug_in-1.0.dist-info"
-    info.mkdir()
-    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: broken-plug-in\nVersion: 1.0\n")
-    (info / "entry_points.txt").write_text("[dlas.options]\ncompression.broken = broken_plug_in:Broken\n")
-    monkeypatch.syspath_prepend(tmp_path)
-    monkeypatch.delitem(sys.modules, "broken_plug_in", raising=False)
+def test_a_package_that_cannot_be_imported_is_named(installed, source):
+    installed(source, "compression.broken = plug_in:Broken")
     with pytest.raises(OptionError, match="compression broken: its package cannot be imported"):
         registry.catalogue("compression")
     assert registry.catalogue("model")
+
+
+def test_a_package_does_not_replace_an_option(installed):
+    installed("class Int8:\n    name = 'int8'\n    suggested = ()", "compression.int8 = plug_in:Int8")
+    with pytest.raises(OptionError, match=r"compression int8: given twice, by dlas\..* and by plug_in; rename"):
+        registry.catalogue("compression")
+
+
+def test_an_entry_point_of_no_layer_is_named(installed):
+    installed("Mine = 1", "compresion.mine = plug_in:Mine")
+    with pytest.raises(OptionError, match=r"'compresion.mine'.* \(did you mean 'compression'\?\)"):
+        registry.catalogue("model")
 
 
 def test_listing_all_options_imports_no_heavy_package():
