@@ -1,6 +1,7 @@
 """What `import dlas` and the command line both call: run a study, get its cube."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,7 +11,7 @@ from dlas.errors import StudyError
 from dlas.stack import Stack
 from dlas.study import quantities, reading, spec, until
 from dlas.study import run as running
-from dlas.study.progress import Listen, nobody
+from dlas.study.conduct import Conduct
 from dlas.study.spec import Measure, Study
 
 if TYPE_CHECKING:
@@ -30,23 +31,13 @@ def run(
     With the address of a Dask scheduler its workers build, and measure what hardware options with `at` ask for.
     """
     path = Path(file)
-    return run_study(reading.read(path, {}), Path(out) if out else path.with_suffix(".nc"), jobs, scheduler=scheduler)
+    conduct = Conduct(jobs=jobs, scheduler=scheduler)
+    return run_study(reading.read(path, {}), Path(out) if out else path.with_suffix(".nc"), conduct)
 
 
-def run_study(
-    study: Study,
-    out: Path,
-    jobs: int | None = None,
-    listen: Listen = nobody,
-    retry: bool = False,
-    more: int = 0,
-    scheduler: str | None = None,
-) -> "xr.Dataset":
-    """Build and measure what a study lacks, write its cube to `out`, give the cube back.
-
-    `retry` gives failed cells another chance; `more` runs are added to every cell that has enough.
-    """
-    planned = running.run(study, store(), out, jobs, listen, retry, more, scheduler)
+def run_study(study: Study, out: Path, conduct: Conduct = Conduct()) -> "xr.Dataset":
+    """Build and measure what a study lacks, write its cube to `out`, give the cube back."""
+    planned = running.run(study, store(), out, conduct)
     from dlas import accessor, cube  # noqa: F401 - xarray is slow to import, and needed only from here on
 
     found = cube.from_journal(planned, out)
@@ -54,9 +45,9 @@ def run_study(
     return found
 
 
-def settled(study: Study, asked: str, jobs: int | None = None, listen: Listen = nobody) -> Study:
+def settled(study: Study, asked: str, conduct: Conduct = Conduct()) -> Study:
     """The study with the most compressed variants that lose no more than asked, as in `accuracy-drop=1pp`."""
-    return until.settle(study, asked, store(), jobs or host.probe().usable_threads, listen)
+    return until.settle(study, asked, store(), conduct.jobs or host.probe().usable_threads, conduct.listen)
 
 
 def perturb(
@@ -85,8 +76,9 @@ def perturb(
     measure = Measure(margin=quantities.share(margin), budget=quantities.seconds(budget))
     departed = (baseline or Stack()).as_dict()
     study = spec.compose(Path(out).stem, departed, vary, measure, places)
-    chosen = settled(study, until, jobs) if until else study
-    return run_study(chosen, Path(out), jobs, scheduler=scheduler)
+    conduct = Conduct(jobs=jobs, scheduler=scheduler)
+    chosen = settled(study, until, conduct) if until else study
+    return run_study(chosen, Path(out), conduct)
 
 
 def remeasure(
@@ -94,14 +86,13 @@ def remeasure(
     processes: int = 3,
     *,
     data: Mapping[str, Path] | None = None,
-    listen: Listen = nobody,
-    scheduler: str | None = None,
+    conduct: Conduct = Conduct(),
 ) -> "xr.Dataset":
     """Add runs in so many fresh processes to every cell of a cube; nothing that was measured is lost."""
     from dlas import cube
 
     study = cube.study_of(open_cube(path), data or {})
-    return run_study(study, Path(path), listen=listen, more=processes, scheduler=scheduler)
+    return run_study(study, Path(path), replace(conduct, more=processes))
 
 
 def open_cube(path: str | Path) -> "xr.Dataset":

@@ -68,7 +68,8 @@ def perturb(
     """Vary layers of the baseline stack, all combinations, and show what happens."""
     from dlas.cli import study
 
-    study.perturb(layer, set_, data, out, margin, budget, until, jobs, retry, quiet, scheduler)
+    described = study.composed(layer, set_, data, out, margin, budget)
+    study.perturb(described, out, until, study.conduct(jobs, retry, scheduler), quiet)
 
 
 @app.command()
@@ -84,7 +85,7 @@ def run(
     """Run a study; what was done before is not done again."""
     from dlas.cli import study
 
-    study.run(study_file, data, out, jobs, retry, quiet, scheduler)
+    study.run(study_file, data, out, study.conduct(jobs, retry, scheduler), quiet)
 
 
 @app.command()
@@ -98,7 +99,7 @@ def remeasure(
     """Add runs to every cell of a cube; nothing that was measured is lost."""
     from dlas.cli import study
 
-    study.remeasure(cube, processes, data, quiet, scheduler)
+    study.remeasure(cube, processes, data, study.conduct(scheduler=scheduler), quiet)
 
 
 @app.command()

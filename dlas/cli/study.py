@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,6 +11,7 @@ import typer
 from dlas import api
 from dlas.cli import arguments, progress
 from dlas.study import quantities, reading, spec
+from dlas.study.conduct import Conduct
 from dlas.study.progress import Listen
 from dlas.study.spec import Study
 from dlas.study.until import told
@@ -20,30 +22,33 @@ if TYPE_CHECKING:
 INTERRUPTED = 130  # as shells say it
 
 
-def perturb(
-    layers: Sequence[str],
-    settings: Sequence[str],
-    data: Sequence[str],
-    out: Path,
-    margin: str,
-    budget: str,
-    until: str,
-    jobs: int,
-    retry: bool,
-    quiet: bool,
-    scheduler: str,
-) -> None:
-    """Compose a study from arguments and run it."""
+def composed(
+    layers: Sequence[str], settings: Sequence[str], data: Sequence[str], out: Path, margin: str, budget: str
+) -> Study:
+    """The study that the arguments of `dlas perturb` describe."""
     measure = spec.Measure(margin=quantities.share(margin), budget=quantities.seconds(budget))
     changes = arguments.settings(settings, "--set")
-    study = spec.compose(out.stem, changes, arguments.varied(layers), measure, arguments.places(data))
-    _run(study, out, jobs, retry, quiet, scheduler, until)
+    return spec.compose(out.stem, changes, arguments.varied(layers), measure, arguments.places(data))
 
 
-def run(file: Path, data: Sequence[str], out: Path | None, jobs: int, retry: bool, quiet: bool, scheduler: str) -> None:
+def conduct(jobs: int = 0, retry: bool = False, scheduler: str = "") -> Conduct:
+    """How to run it, as the flags say."""
+    return Conduct(jobs=jobs or None, retry=retry, scheduler=scheduler or None)
+
+
+def perturb(study: Study, out: Path, until: str, conduct: Conduct, quiet: bool) -> None:
+    """Run a study, if asked only for its most compressed variants."""
+
+    def work(listen: Listen) -> "xr.Dataset":
+        heard = replace(conduct, listen=listen)
+        return api.run_study(api.settled(study, until, heard) if until else study, out, heard)
+
+    _show(out, quiet, work)
+
+
+def run(file: Path, data: Sequence[str], out: Path | None, conduct: Conduct, quiet: bool) -> None:
     """Read a study and run it."""
-    study = reading.read(file, arguments.places(data))
-    _run(study, out or cube_beside(file), jobs, retry, quiet, scheduler)
+    perturb(reading.read(file, arguments.places(data)), out or cube_beside(file), "", conduct, quiet)
 
 
 def cube_beside(file: Path) -> Path:
@@ -51,19 +56,12 @@ def cube_beside(file: Path) -> Path:
     return file.with_suffix(".nc")
 
 
-def remeasure(path: Path, processes: int, data: Sequence[str], quiet: bool, scheduler: str) -> None:
+def remeasure(path: Path, processes: int, data: Sequence[str], conduct: Conduct, quiet: bool) -> None:
     """Add runs to every cell of a cube."""
     places = arguments.places(data)
-    cluster = scheduler or None
-    _show(path, quiet, lambda listen: api.remeasure(path, processes, data=places, listen=listen, scheduler=cluster))
-
-
-def _run(study: Study, out: Path, jobs: int, retry: bool, quiet: bool, scheduler: str, until: str = "") -> None:
-    def work(listen: Listen) -> "xr.Dataset":
-        chosen = api.settled(study, until, jobs or None, listen) if until else study
-        return api.run_study(chosen, out, jobs or None, listen, retry, scheduler=scheduler or None)
-
-    _show(out, quiet, work)
+    _show(
+        path, quiet, lambda listen: api.remeasure(path, processes, data=places, conduct=replace(conduct, listen=listen))
+    )
 
 
 def _show(out: Path, quiet: bool, work: Callable[[Listen], "xr.Dataset"]) -> None:

@@ -16,6 +16,7 @@ from dlas.errors import CubeError
 from dlas.host import Host, revive
 from dlas.measure.noise import too_noisy
 from dlas.study.building import Builder, Failure
+from dlas.study.conduct import Conduct
 from dlas.study.crew import Bench, Crew, Unserved
 from dlas.study.elsewhere import gathered
 from dlas.study.journal import CellRow, Journal
@@ -40,45 +41,31 @@ class _Task:
         return self.plan.baseline.at
 
 
-def run(
-    study: Study,
-    store: Store,
-    out: Path,
-    jobs: int | None,
-    listen: Listen,
-    retry: bool = False,
-    more: int = 0,
-    scheduler: str | None = None,
-) -> Plan:
-    """Build and measure whatever a study lacks; returns its plan.
-
-    `jobs` builds run at a time, by default as many as there are threads; `retry` gives cells that ended badly another
-    chance; `more` runs are added to every cell that has enough. With the address of a Dask scheduler its workers build,
-    and measure what is to be measured on hosts by name.
-    """
-    with gathered(scheduler, study) as crew:
+def run(study: Study, store: Store, out: Path, conduct: Conduct) -> Plan:
+    """Build and measure whatever a study lacks; returns its plan. The journal lies beside the cube, `out`."""
+    with gathered(conduct.scheduler, study) as crew:
         planned = plan(study, host.probe(), {**remembered(study, out), **crew.hosts}, crew.absent)
         _make_place_for(out)
         store.prepare()
         with closing(Journal(journal_path(out))) as journal:
-            tasks = _tasks(planned, journal, crew, retry, more)
+            tasks = _tasks(planned, journal, crew, conduct)
             if tasks:
                 steps = planned.steps(cell for task in tasks for cell in task.todo)
-                maker = crew.maker(store)
-                failures = Builder(store, jobs or crew.threads, study.build_timeout, listen, maker).build(steps)
+                jobs, maker = conduct.jobs or crew.threads, crew.maker(store)
+                failures = Builder(store, jobs, study.build_timeout, conduct.listen, maker).build(steps)
                 for task in tasks:
                     _note_failures(journal, task, failures)
-        lost = _measure(tasks, store, out, crew, listen)
+        lost = _measure(tasks, store, out, crew, conduct.listen)
     return replace(planned, absent={**planned.absent, **lost})
 
 
-def _tasks(planned: Plan, journal: Journal, crew: Crew, retry: bool, more: int) -> list[_Task]:
+def _tasks(planned: Plan, journal: Journal, crew: Crew, conduct: Conduct) -> list[_Task]:
     """What is to be done, host by host; hosts where nothing is, or where nobody measures now, are left out."""
     tasks = []
     for part in planned.by_host():
-        if retry:
+        if conduct.retry:
             journal.forget_failures(part.host.fingerprint, [cell.key for cell in part.possible])
-        want = wanted(part, journal, more)
+        want = wanted(part, journal, conduct.more)
         todo = _todo(part, journal, want)
         if todo and not part.why_absent:
             tasks.append(_Task(part, want, todo, _open_session(journal, part, crew)))

@@ -545,10 +545,10 @@ def test_completion_offers_the_commands():
 def instant(monkeypatch):
     """Running a study only tells of progress, and finds three cells."""
 
-    def run_study(study, out, jobs, listen, retry, scheduler):
+    def run_study(study, out, conduct):
         for done in range(3):
-            listen(Progress("build", 0, 2, f"compression int8: {done}/3 images"))
-        listen(Progress("measure", 1, 2, "loading baseline", 40.0))
+            conduct.listen(Progress("build", 0, 2, f"compression int8: {done}/3 images"))
+        conduct.listen(Progress("measure", 1, 2, "loading baseline", 40.0))
         return cube_of({stack(): measured()})
 
     monkeypatch.setattr(api, "run_study", run_study)
