@@ -1,11 +1,10 @@
 """An NVIDIA graphics processor of this machine, by CUDA."""
 
-import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
-from dlas.host import NATIVE, Host, Place, Target
-from dlas.layers.hardware import AT, WORKER, Command
+from dlas.host import Host
+from dlas.layers.hardware import AT, accelerator
 from dlas.option import parameter
 
 if TYPE_CHECKING:
@@ -30,12 +29,5 @@ class Cuda:
             return f"no such device on this host: it has {len(host.gpus) or 'no'} CUDA devices"
         return None
 
-    def target(self, host: Host) -> Target:
-        """Code for this architecture; the runtime compiles for the device when it loads."""
-        return Target(host.architecture, NATIVE, self.batch, 1)
-
-    def start(self, host: Host) -> Command:
-        """A child with one thread, pinned, that waits for the device."""
-        place = Place(self.device, self.index, 1)
-        cpus = tuple(sorted(os.sched_getaffinity(0)))[-1:]
-        return Command(WORKER, place, cpus, "wall")
+    target = accelerator.target
+    start = accelerator.start
