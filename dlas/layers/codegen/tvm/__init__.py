@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from dlas import network as networks
 from dlas.artifacts import Artifact
 from dlas.host import Host, Place, Target
 from dlas.layers.codegen import Lowering
@@ -40,7 +39,10 @@ class Tvm:
     )
 
     def needs(self, stack: "Stack", host: Host) -> str | None:
-        """Something that links, and a processor that code is generated for."""
+        """Something that links, a processor that code is generated for, and VNNI for integers."""
+        promised = getattr(stack.options("compression")[-1], "precision", "float32")
+        if promised == "int8" and "avx512-vnni" not in host.isas:
+            return "codegen tvm: integer kernels need VNNI, which this processor has not; use another code generator"
         if linking.linker() is None:
             return linking.MISSING
         return None if host.isas else "codegen tvm: this processor has none of the instruction sets that it writes for"
@@ -50,8 +52,7 @@ class Tvm:
         from dlas.layers.codegen.tvm import building
 
         assert lowering is not None  # `native` at least
-        operators = network.facts["operators"]
-        return building.build(network.file(networks.ONNX), operators, lowering.make(), target, self.schedule, out)
+        return building.build(network, lowering.make(), target, self.schedule, out)
 
     def load(self, executable: Artifact, place: Place) -> "VirtualMachineRunner":
         """Load the library."""

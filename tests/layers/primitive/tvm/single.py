@@ -10,18 +10,25 @@ from dlas.tensorir.machine import machine
 from dlas.tensorir.operators import Convolution, Linear
 
 
-def run(operator, lowering, image, isa="avx2"):
+def run(operator, lowering, image, isa="avx2", storage="float32"):
     """Output of relu(operator(image) + bias + image's own sum) and what the operator became."""
     import tvm
     from tvm import relax
 
-    walked = _walked(operator, image.shape, lowering, isa)
+    walked = _walked(operator, image.shape, lowering, isa, storage)
     module = scheduling.scheduled(scheduling.fused(walked.module), machine(isa))
     executable = relax.VirtualMachine(building.compiled(module, machine(isa)), tvm.cpu())
     return executable["main"](tvm.runtime.tensor(image)).numpy(), walked
 
 
-def _walked(operator, shape, lowering, isa):
+def _walked(operator, shape, lowering, isa, storage):
+    from tvm import relax
+
+    return walk(written(operator, shape), Emitter(relax.BlockBuilder(), machine(isa), "default", storage), lowering)
+
+
+def written(operator, shape):
+    """The operator with bias and activation as a module that nothing has lowered."""
     from tvm import relax
 
     builder = relax.BlockBuilder()
@@ -32,7 +39,7 @@ def _walked(operator, shape, lowering, isa):
             moved = builder.emit(relax.op.add(sums, relax.const(bias(operator))))
             logits = builder.emit_output(builder.emit(relax.op.nn.relu(moved)))
         builder.emit_func_output(logits)
-    return walk(builder.get(), Emitter(relax.BlockBuilder(), machine(isa), "default"), lowering)
+    return builder.get()
 
 
 def _call(operator, image):
