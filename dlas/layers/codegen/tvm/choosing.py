@@ -154,7 +154,7 @@ def _race(calls: Mapping[str, Call]) -> dict[str, float]:
     counts = {name: max(1, min(_MOST, int(_READING / _seconds(call, 1)) + 1)) for name, call in calls.items()}
     found: dict[str, list[float]] = {name: [] for name in calls}
     for number in range(_ROUNDS):
-        for name in list(calls) if number % 2 else reversed(calls):
+        for name in list(calls)[:: 1 if number % 2 else -1]:
             found[name].append(_seconds(calls[name], counts[name]))
     return {name: median(seconds) for name, seconds in found.items()}
 
