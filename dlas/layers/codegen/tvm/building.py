@@ -37,7 +37,7 @@ def build(
         lowering, choices = _settled(imported, lowering, emitter, operators)
     walked = walk(imported, emitter, lowering)
     module = scheduling.kernels(walked.module, chosen, schedule)
-    linking.export(compiled(module, chosen), out / LIBRARY)
+    linking.export(compiled(module, chosen), out / LIBRARY, target.architecture)
     kernels = _kernels(operators, walked.lowered)
     copies = {"copies": walked.copies, "copied_bytes": walked.copied}
     listed = {"isa": chosen.isa, "kernels": [asdict(kernel) for kernel in kernels], **copies}

@@ -41,7 +41,7 @@ def direct(s: "Schedule", anchor: Any, sizes: Sizes) -> None:
     h, h_tile = s.split(h, [None, sizes["rows"]])
     w, w_tile = s.split(w, [None, sizes["columns"]])
     s.reorder(n, one, v, h, w, h_tile, w_tile, v_tile, lane)
-    s.parallel(s.fuse(n, one, v))
+    s.parallel(s.fuse(n, one, v, h))
     (*tile, vectors), (c, i, j) = steps.registers(s, anchor, w, _TILE)
     _reduce(s, anchor, [i, j, c], c, sizes["unroll"], [*tile, *s.split(vectors, [None, sizes["lanes"]])])
     steps.unroll(s, [h_tile, w_tile, v_tile])
@@ -59,6 +59,7 @@ def gemm(s: "Schedule", anchor: Any, sizes: Sizes) -> None:
     panel, p = s.split(p, [None, sizes["panel"]])
     p, p_tile = s.split(p, [None, sizes["columns"]])
     s.reorder(n, one, panel, v, p, p_tile, v_tile, lane)
+    panel = s.fuse(n, one, panel) if sizes["copies"] else s.fuse(n, one, panel, v)
     s.parallel(panel)
     (*tile, vectors), reduction = steps.registers(s, anchor, p, 3)
     loops = reduction if len(reduction) == _WINDOW else [reduction[1], reduction[2], reduction[0]]

@@ -6,7 +6,7 @@ import pytest
 pytest.importorskip("tvm")
 pytest.importorskip("torch")
 
-from single import expected, random, run
+from single import expected, random, run, written
 
 from dlas.host import Host
 from dlas.layers.codegen.tvm import choosing
@@ -74,8 +74,7 @@ def test_the_chosen_kernels_are_torchs_and_run_under_the_name_of_mixed(monkeypat
         """The contest, settled when the network is known."""
 
         def convolution(self, emitter, operator, image):
-            module = _of(operator)
-            lowering, told = settled(module, MIXED, Emitter(None, machine("avx2"), "default"))
+            lowering, told = settled(written([operator]), MIXED, Emitter(None, machine("avx2"), "default"))
             table.extend(told)
             return lowering.convolution(emitter, operator, image)
 
@@ -87,13 +86,6 @@ def test_the_chosen_kernels_are_torchs_and_run_under_the_name_of_mixed(monkeypat
     assert all(seconds > 0 for seconds in choice["seconds"].values())
     assert walked.lowered[0].primitive == "mixed"
     assert walked.lowered[0].implementation.startswith(f"mixed {choice['chosen']}")
-
-
-def _of(operator):
-    """The module that holds a single operator."""
-    from single import written
-
-    return written(operator, operator.image)
 
 
 def test_candidates_are_timed_on_this_host_only():
