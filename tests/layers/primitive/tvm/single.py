@@ -1,6 +1,7 @@
 """Operators with bias and activation behind them: lowered by a primitive, compiled together, run."""
 
 import numpy as np
+from hypothesis import Phase, settings
 from hypothesis import strategies as st
 
 from dlas.layers.codegen.tvm import machinecode, scheduling
@@ -119,6 +120,8 @@ def convolutions(draw, depthwise=False):
     return Convolution(weights, (draw(few), inputs, high, wide), strides, padding, dilation, groups)
 
 
+# Shrinking would compile for minutes; what fails is small as it is.
+QUICK = settings(derandomize=True, database=None, deadline=None, phases=[Phase.explicit, Phase.generate])
 SEVERAL = st.lists(convolutions(), min_size=6, max_size=6)  # as many as are compiled together
 
 

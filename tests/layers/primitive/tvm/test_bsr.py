@@ -9,7 +9,7 @@ from hypothesis import given, settings
 pytest.importorskip("tvm")
 pytest.importorskip("torch")
 
-from single import SEVERAL, agree, random
+from single import QUICK, SEVERAL, agree, random
 
 from dlas.layers.primitive.tvm.bsr import Bsr, compressed
 from dlas.layers.primitive.tvm.bsr_kernel import HEIGHT, Sizes
@@ -24,7 +24,7 @@ def pruned(weights, share, seed=0):
     return (columns * keep.repeat(HEIGHT, 0)[: len(weights)]).reshape(weights.shape).astype("float32")
 
 
-@settings(max_examples=2, derandomize=True, database=None)
+@settings(QUICK, max_examples=2)
 @given(operators=SEVERAL)
 def test_block_sparse_convolutions_of_any_shape_are_torchs(operators):
     shares = (0.0, 0.5, 0.9, 0.9, 0.9, 1.0)

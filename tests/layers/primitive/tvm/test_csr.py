@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 pytest.importorskip("tvm")
 pytest.importorskip("torch")
 
-from single import SEVERAL, agree, convolutions, random
+from single import QUICK, SEVERAL, agree, convolutions, random
 
 from dlas.layers.primitive.tvm import csr_planes, csr_rows
 from dlas.layers.primitive.tvm.csr import CsrDirect, CsrGemm, CsrSpatialPack
@@ -26,7 +26,7 @@ def pruned(weights, share, seed=0):
 
 
 @pytest.mark.parametrize("lowering", ALWAYS, ids=lambda one: one.name)
-@settings(max_examples=2, derandomize=True, database=None)
+@settings(QUICK, max_examples=2)
 @given(operators=SEVERAL)
 def test_sparse_convolutions_of_any_shape_are_torchs(lowering, operators):
     shares = (0.0, 0.5, 0.9, 0.9, 0.9, 1.0)
@@ -62,7 +62,7 @@ def test_an_operator_below_the_threshold_stays_dense():
     assert became.primitive == "spatial-pack"
 
 
-@settings(max_examples=1, derandomize=True, database=None)
+@settings(QUICK, max_examples=1)
 @given(operators=st.lists(convolutions(depthwise=True), min_size=6, max_size=6))
 def test_depthwise_convolutions_on_planes_are_torchs_and_are_called_dense(operators):
     planned = _Fixed(replace(CsrDirect(threshold=0), planar=True))

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 pytest.importorskip("tvm")
 pytest.importorskip("torch")
 
-from single import SEVERAL, agree, lowered, random
+from single import QUICK, SEVERAL, agree, lowered, random
 
 from dlas.layers.codegen.tvm import machinecode, scheduling
 from dlas.layers.primitive.tvm.direct import Direct
@@ -24,7 +24,7 @@ def drawn(seed, *shape):
 
 
 @NAMED
-@settings(max_examples=2, derandomize=True, database=None)
+@settings(QUICK, max_examples=2)
 @given(operators=SEVERAL)
 def test_convolutions_are_torchs(lowering, operators):
     agree(operators, lowering)

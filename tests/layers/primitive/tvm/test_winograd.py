@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 pytest.importorskip("tvm")
 pytest.importorskip("torch")
 
-from single import agree, random
+from single import QUICK, agree, random
 
 from dlas.layers.primitive.tvm.winograd import Winograd, pays, side
 from dlas.tensorir.operators import Convolution, Linear
@@ -24,7 +24,7 @@ def convolutions(draw):
 
 
 @pytest.mark.parametrize("tile", ["2", "4"])
-@settings(max_examples=1, derandomize=True, database=None)
+@settings(QUICK, max_examples=1)
 @given(operators=st.lists(convolutions(), min_size=4, max_size=4))
 def test_transformed_convolutions_of_any_shape_are_torchs(tile, operators):
     for operator, became in zip(operators, agree(operators, Winograd(tile), atol=1e-4), strict=True):
