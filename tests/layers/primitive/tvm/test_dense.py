@@ -9,6 +9,7 @@ pytest.importorskip("torch")
 from single import QUICK, SEVERAL, agree, lowered, random
 
 from dlas.layers.codegen.tvm import machinecode, scheduling
+from dlas.layers.primitive.tvm import tiles
 from dlas.layers.primitive.tvm.direct import Direct
 from dlas.layers.primitive.tvm.gemm import Gemm
 from dlas.layers.primitive.tvm.spatial_pack import SpatialPack
@@ -39,8 +40,17 @@ CASES = {
     "aligned groups": Convolution(drawn(1, 32, 16, 3, 3), (1, 32, 7, 5), (1, 1), (1, 1, 1, 1), (1, 1), 2),
     "pointwise, prime pixels": Convolution(drawn(1, 24, 40, 1, 1), (1, 40, 13, 13)),
     "one pixel": Convolution(drawn(1, 9, 17, 1, 1), (3, 17, 1, 1)),
+    "narrow, rows that no tile divides": Convolution(drawn(1, 8, 8, 3, 3), (1, 8, 7, 2), padding=(1, 1, 1, 1)),
     "tall kernel": Convolution(drawn(1, 8, 8, 7, 1), (1, 8, 9, 6), (1, 1), (3, 0, 3, 0)),
 }
+
+
+@pytest.mark.parametrize(
+    ("wide", "outer", "tile"), [(28, 4, "1x4x2"), (14, 4, "1x5x2"), (7, 4, "1x4x2"), (2, 2, "2x2x2")]
+)
+def test_a_tile_fills_the_registers_and_cuts_rows_evenly(wide, outer, tile):
+    operator = Convolution(drawn(1, 8 * outer, 8, 1, 1), (1, 8, wide, wide))
+    assert str(tiles.for_convolution(operator, outer, machine("avx2"))) == tile
 
 
 @NAMED
