@@ -2,10 +2,11 @@
 
 Whole runs alternate, in reversed order in every second pair: dlas (three fresh processes of 1 s each, the reference
 kernel beside them) and a referee for 3 s in a process of its own, pinned to the same processor. The referees are
-OpenVINO's `benchmark_app` and, for ONNX Runtime, a plain loop around `session.run` in a child. Two networks: one of at
-least 5 ms an inference ("slow"), where the ratio should be 1 +- 0.02, and one of at most 0.6 ms ("fast"), where it
-should be 1 +- 0.05. Told is the median of the paired ratios dlas / referee with its bootstrap interval over the pairs.
-`benchmark_app` reads the runtime's own clock inside the call: there dlas's `call_overhead` is subtracted, and shown.
+OpenVINO's `benchmark_app`, TVM's `time_evaluator` and, for ONNX Runtime, a plain loop around `session.run`. Two
+networks: one of at least 5 ms an inference ("slow"), where the ratio should be 1 +- 0.02, and one of at most 0.6 ms
+("fast"), where it should be 1 +- 0.05. Told is the median of the paired ratios dlas / referee with its bootstrap
+interval over the pairs. `benchmark_app` and `time_evaluator` read the clock inside the call: there dlas's
+`call_overhead` is subtracted, and shown.
 
 All of it holds on a quiet machine only: the referees take wall time. `--quick` makes one short pair with each referee
 on the fast network.
@@ -16,7 +17,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from pairs import PROCESSES, bootstrap, built, call_overhead, flat, latency, tell
-from referees import benchmark_app, session_run
+from referees import benchmark_app, session_run, time_evaluator
 from reporting import arguments, publish
 
 from dlas.measure.lock import measuring_lock
@@ -42,6 +43,7 @@ class Referee:
 REFEREES = {
     "benchmark_app": Referee("openvino", benchmark_app, inside=True),
     "session_run": Referee("onnxruntime", session_run, inside=False),
+    "time_evaluator": Referee("tvm", time_evaluator, inside=True),
 }
 
 

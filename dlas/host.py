@@ -30,11 +30,15 @@ ISAS = {
 
 @dataclass(frozen=True)
 class Place:
-    """Where in a process an executable is loaded: the device by the runtimes' names, and the threads it may use."""
+    """Where an executable is loaded: the device by the runtimes' names, and the threads it may use.
+
+    `address` is that of a device elsewhere, as its code generator understands it.
+    """
 
     device: str
     index: int
     threads: int
+    address: str = ""
 
 
 @dataclass(frozen=True)

@@ -132,23 +132,27 @@ def rebuild(network: Artifact) -> "torch.nn.Module":
     """The torch module, in evaluation mode; raises Inapplicable for a network that has none."""
     from safetensors.torch import load_file
 
+    module = skeleton(network)
+    fill(module, load_file(network.file(WEIGHTS)))
+    return module.eval()
+
+
+def skeleton(network: Artifact) -> "torch.nn.Module":
+    """The torch module with weights of the right sizes and no meaning; raises Inapplicable for a network without."""
     facts = network.facts
     if not facts["module"]:
         raise Inapplicable("this network has no torch module")
     (option,) = registry.parse("model", facts["model"])
     module: torch.nn.Module = option.module(tuple(facts["shape"]), facts["classes"])  # type: ignore[attr-defined]
     shapes: Mapping[str, Mapping[str, int]] = json.loads(network.file(SHAPES).read_text(encoding="utf-8"))
-    weights = load_file(network.file(WEIGHTS))
     for name, child in module.named_modules():
         for key, value in shapes.get(name, {}).items():
             setattr(child, key, value)
-    _make_room(module, weights)
-    module.load_state_dict(weights)
-    return module.eval()
+    return module
 
 
-def _make_room(module: "torch.nn.Module", weights: Mapping[str, "torch.Tensor"]) -> None:
-    """Give every parameter and buffer the size that its stored weights have."""
+def fill(module: "torch.nn.Module", weights: Mapping[str, "torch.Tensor"]) -> None:
+    """Load weights, whatever the sizes of the parameters and buffers that they take the place of."""
     import torch
 
     for name, value in weights.items():
@@ -158,6 +162,7 @@ def _make_room(module: "torch.nn.Module", weights: Mapping[str, "torch.Tensor"])
             continue
         empty = getattr(owner, leaf).new_empty(value.shape)
         setattr(owner, leaf, torch.nn.Parameter(empty) if leaf in owner._parameters else empty)
+    module.load_state_dict(weights)
 
 
 def reference(network: Artifact) -> tuple[NDArray[np.int64], Logits]:

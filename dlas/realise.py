@@ -42,6 +42,14 @@ class Step:
         """What the artifact is made from; where the user's data lie is no part of it."""
         return {"layer": self.layer, "option": self.option, "inputs": list(self.inputs), **self.ingredients}
 
+    @property
+    def exclusive(self) -> bool:
+        """Whether the step times candidates, so that nothing else may run on the host meanwhile."""
+        options = registry.parse(self.layer, self.option)
+        if "primitive" in self.ingredients:
+            options = (*options, _primitive(self.ingredients["primitive"]))
+        return any(getattr(option, "exclusive", False) for option in options)
+
 
 @dataclass(frozen=True)
 class Realisation:

@@ -4,7 +4,7 @@ import platform
 import sys
 import threading
 from collections.abc import Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -157,7 +157,11 @@ class Children:
         self._stopping = False
 
     def make(self, step: Step, timeout: float, report: Report) -> None:
-        """Do a step; a child that somebody killed is started once more."""
+        """Do a step, an exclusive one under the measuring lock; a child that somebody killed is started once more."""
+        with measuring_lock() if step.exclusive else nullcontext():
+            self._make(step, timeout, report)
+
+    def _make(self, step: Step, timeout: float, report: Report) -> None:
         request: Message = {"store": str(self._store.root), "step": as_message(step)}
         for left in reversed(range(TRIES)):
             try:

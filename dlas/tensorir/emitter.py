@@ -72,6 +72,7 @@ class Emitter:
     builder: "relax.BlockBuilder"
     machine: Machine
     schedule: str  # "default", "fixed" or "naive"
+    storage: str = "float32"  # or "float16": how the operators' weights are stored
     copies: list[int] = field(default_factory=list)
 
     def compute(
@@ -100,8 +101,20 @@ class Emitter:
         self.copies.append(4 * layout.size(value.shape, block))
         return moved
 
-    @staticmethod
-    def _operand(value: Any) -> Any:
+    def _operand(self, value: Any) -> Any:
         from tvm import relax
 
-        return relax.const(value) if isinstance(value, np.ndarray) else value
+        if not isinstance(value, np.ndarray):
+            return value
+        return relax.const(value.astype(self.storage) if value.dtype == np.float32 else value)
+
+
+def widened(weight: Any, lanes: int = 1) -> Any:
+    """A weight, or a vector of them, as float32, however it is stored."""
+    kind = "float32" if lanes == 1 else f"float32x{lanes}"
+    return weight if _type(weight) == kind else weight.astype(kind)
+
+
+def _type(expression: Any) -> str:
+    """Type of an element of a tensor expression, or of a buffer."""
+    return str(getattr(expression, "dtype", None) or expression.ty)

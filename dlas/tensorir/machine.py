@@ -8,12 +8,16 @@ from dlas.host import ISAS
 
 @dataclass(frozen=True)
 class Machine:
-    """An instruction set: float32 lanes of a vector, number of vector registers, LLVM's name of a processor with it."""
+    """An instruction set: float32 lanes of a vector, number of vector registers, LLVM's name of a processor with it.
+
+    `triple` is LLVM's name of the system where that is another than this one.
+    """
 
     isa: str
     lanes: int
     registers: int
     cpu: str
+    triple: str = ""
 
 
 MACHINES = {
@@ -21,8 +25,9 @@ MACHINES = {
     "avx512": Machine("avx512", 16, 32, "skylake-avx512"),
     "avx512-vnni": Machine("avx512-vnni", 16, 32, "cascadelake"),
     "amx": Machine("amx", 16, 32, "sapphirerapids"),
+    "neon": Machine("neon", 4, 32, "cortex-a72", "aarch64-linux-gnu"),
 }
-assert tuple(MACHINES) == tuple(ISAS)
+assert tuple(MACHINES)[: len(ISAS)] == tuple(ISAS)
 
 
 def machine(isa: str) -> Machine:

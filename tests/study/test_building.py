@@ -1,8 +1,12 @@
 """What a builder tells while it builds; building itself is tested with whole studies."""
 
+import time
+from contextlib import contextmanager
+
 import pytest
 
 from dlas.realise import Step
+from dlas.study import crew
 from dlas.study.building import Builder
 
 
@@ -14,3 +18,44 @@ def test_the_time_left_counts_the_part_of_a_step_that_is_done(store):
     builder._relay(Step("model", "resnet8", (), {}), {"done": 1, "of": 4, "unit": "images", "accuracy": 0.5})
     assert heard[-1].what == "model resnet8: 1/4 images, accuracy 50.0%"
     assert heard[-1].left == pytest.approx(70, rel=0.1)
+
+
+def test_a_step_that_times_candidates_has_the_host_for_itself(store, monkeypatch):
+    running, together = set(), []
+
+    class Maker:
+        """Notes what runs beside each step."""
+
+        def make(self, step, timeout, report):
+            running.add(step.key)
+            time.sleep(0.02)
+            together.append((step.option, len(running)))
+            running.remove(step.key)
+
+        def stop(self):
+            raise AssertionError
+
+    shared = [Step("model", f"resnet8@width={width}", (), {}) for width in (1, 2, 3)]
+    timing = [Step("codegen", "tvm", (), {"primitive": "mixed", "number": number}) for number in (0, 1)]
+    assert [step.exclusive for step in (*shared, *timing)] == [False] * 3 + [True] * 2
+    Builder(store, 2, 1, lambda _: None, Maker()).build([timing[0], *shared, timing[1]])
+    assert [option for option, _ in together].count("tvm") == 2
+    assert all(beside == 1 for option, beside in together if option == "tvm")
+    assert max(beside for _, beside in together) == 2
+
+
+def test_it_is_done_under_the_measuring_lock(store, monkeypatch):
+    held = []
+
+    @contextmanager
+    def lock():
+        held.append(True)
+        yield
+        held.pop()
+
+    seen = []
+    monkeypatch.setattr(crew, "measuring_lock", lock)
+    monkeypatch.setattr(crew.Children, "_make", lambda self, step, timeout, report: seen.append(bool(held)))
+    for ingredients in ({"primitive": "mixed"}, {"primitive": "direct"}):
+        crew.Children(store).make(Step("codegen", "tvm", (), ingredients), 1, lambda _: None)
+    assert seen == [True, False]

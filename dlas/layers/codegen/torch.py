@@ -1,7 +1,7 @@
 """PyTorch, eager: the module itself, channels last."""
 
 import shutil
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -13,7 +13,7 @@ from dlas.artifacts import Artifact
 from dlas.data import Images
 from dlas.errors import Inapplicable
 from dlas.host import Place, Target
-from dlas.layers.codegen import Evidence, Kernel, Lowering
+from dlas.layers.codegen import Evidence, Kernel, Lowering, torch_lowered
 from dlas.network import Logits
 
 if TYPE_CHECKING:
@@ -66,14 +66,20 @@ class Torch:
         return None
 
     def compile(self, network: Artifact, lowering: Lowering | None, target: Target, out: Path) -> dict[str, Any]:
-        """Copy what rebuilds the module; eager mode compiles nothing."""
+        """Copy what rebuilds the module, or write the one whose operators the primitive lowered."""
+        if lowering:
+            return torch_lowered.write(network, lowering, out)
         for name in networks.MODULE_FILES:
             shutil.copyfile(network.file(name), out / name)
         return {"weights_size": (out / networks.WEIGHTS).stat().st_size}
 
     def load(self, executable: Artifact, place: Place) -> "_Runner":
         """Rebuild the module, in half precision where the network promises its arithmetic."""
-        return _Runner(networks.rebuild(executable), place, executable.facts["precision"])
+        precision = executable.facts["precision"]
+        if torch_lowered.is_lowered(executable):
+            module, kinds = torch_lowered.read(executable)
+            return _Runner(module, place, precision, kinds)
+        return _Runner(networks.rebuild(executable), place, precision)
 
     def idle(self, executable: Artifact, place: Place) -> "_Runner":
         """A module that gives back its input."""
@@ -83,7 +89,15 @@ class Torch:
 
 
 class _Runner:
-    def __init__(self, module: "torch.nn.Module", place: Place, precision: str = "float32") -> None:
+    """A module; `lowered` are the kinds of its operators by name, where a primitive lowered them: they run on NCHW."""
+
+    def __init__(
+        self,
+        module: "torch.nn.Module",
+        place: Place,
+        precision: str = "float32",
+        lowered: Mapping[str, str] | None = None,
+    ) -> None:
         import torch
 
         torch.set_num_threads(place.threads)
@@ -92,13 +106,15 @@ class _Runner:
         self._device = _device(place)
         self._type: torch.dtype = getattr(torch, precision)
         self._module = module.to(self._device, self._type)
-        self._module.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self._lowered = lowered
+        self._format = torch.contiguous_format if lowered else torch.channels_last
+        self._module.to(memory_format=self._format)  # type: ignore[call-overload]
 
     def feed(self, images: Images) -> None:
         import torch
 
         image = torch.from_numpy(images).to(self._device, self._type)
-        self._input = image.contiguous(memory_format=torch.channels_last)
+        self._input = image.contiguous(memory_format=self._format)
 
     def infer(self) -> None:
         self._output = self._module(self._input)
@@ -116,18 +132,26 @@ class _Runner:
     def evidence(self) -> Evidence:
         import torch
 
+        if self._lowered:
+            found = torch_lowered.kernels(self._module, self._lowered, self.infer, _precision)
+        else:
+            found = self._kernels()
+        on_cpu = self._device.type == "cpu"
+        isa = torch.backends.cpu.get_cpu_capability().lower() if on_cpu else torch.cuda.get_device_name(self._device)
+        return Evidence(found, torch.get_num_threads(), isa)
+
+    def _kernels(self) -> tuple[Kernel, ...]:
+        import torch
+
         cpu = torch.profiler.ProfilerActivity.CPU
         with torch.profiler.profile(activities=[cpu], record_shapes=True) as profile:
             self.infer()
         assert profile.profiler is not None
         ran = [event for event in profile.profiler.kineto_results.events() if event.name() in _KINDS]
-        kernels = tuple(
+        return tuple(
             Kernel(f"{event.name()}#{i}", _KINDS[event.name()], event.name(), _precision(event.dtypes()))
             for i, event in enumerate(ran)
         )
-        on_cpu = self._device.type == "cpu"
-        isa = torch.backends.cpu.get_cpu_capability().lower() if on_cpu else torch.cuda.get_device_name(self._device)
-        return Evidence(kernels, torch.get_num_threads(), isa)
 
 
 def _precision(types: Sequence[str]) -> str:

@@ -29,7 +29,10 @@ class CsrGemm:
 
     name: ClassVar = "csr-gemm"
     suggested: ClassVar = ("csr-gemm",)
-    lowerings: ClassVar[Mapping[str, str]] = {"tvm": f"{_LOWERINGS}.CsrGemm"}
+    lowerings: ClassVar[Mapping[str, str]] = {
+        "tvm": f"{_LOWERINGS}.CsrGemm",
+        "torch": "dlas.layers.primitive.torch.csr.CsrGemm",
+    }
 
     threshold: float = parameter(_THRESHOLD, GEMM, low=0, high=1)
 

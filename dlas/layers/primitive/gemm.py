@@ -11,4 +11,7 @@ class Gemm:
 
     name: ClassVar = "gemm"
     suggested: ClassVar = ("gemm",)
-    lowerings: ClassVar[Mapping[str, str]] = {"tvm": "dlas.layers.primitive.tvm.gemm.Gemm"}
+    lowerings: ClassVar[Mapping[str, str]] = {
+        "tvm": "dlas.layers.primitive.tvm.gemm.Gemm",
+        "torch": "dlas.layers.primitive.torch.gemm.Gemm",
+    }

@@ -1,6 +1,7 @@
 """The code generator tvm: whole networks against ONNX Runtime, its library in a process without the compiler."""
 
 import json
+import os
 import subprocess
 import sys
 
@@ -14,10 +15,10 @@ from torch import nn
 
 from dlas import artifacts, network
 from dlas.errors import Inapplicable
-from dlas.host import Host, Target
+from dlas.host import ISAS, Host, Target
 from dlas.layers.codegen import Lowering
 from dlas.layers.codegen.tvm import Tvm, linking
-from dlas.realise import lowering_of, realisation
+from dlas.realise import lowering_of, obstacle, realisation
 from dlas.registry import parse
 from dlas.stack import Stack
 
@@ -138,7 +139,6 @@ def hashes(folder):
     return {path.name: file_digest(path) for path in folder.iterdir()}
 
 
-PLACE = {"device": "cpu", "index": 0, "threads": 1}
 CHILD = """
 import json, sys, numpy as np
 from pathlib import Path
@@ -160,19 +160,20 @@ print(json.dumps([runner.output().tolist(), evidence.threads, evidence.isa, tvm.
 """
 
 
-def in_a_child(executable, images):
+def in_a_child(executable, images, threads):
     """Logits, threads, instruction set, and whether the compiler was left out, from a fresh process."""
     np.save(executable.folder / "images.npy", images)
-    argv = [sys.executable, "-c", CHILD, str(executable.folder), json.dumps(executable.files), json.dumps(PLACE)]
+    place = json.dumps({"device": "cpu", "index": 0, "threads": threads})
+    argv = [sys.executable, "-c", CHILD, str(executable.folder), json.dumps(executable.files), place]
     done = subprocess.run(argv, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout.splitlines()[-1])
 
 
-def relative_error(source, executable, batch):
+def relative_error(source, executable, batch, threads=1):
     images = np.random.default_rng(0).standard_normal((batch, 3, 23, 21), dtype=np.float32)
     wanted = network.run(source.file(network.ONNX), images, optimise=False)
-    logits, *told = in_a_child(executable, images)
+    logits, *told = in_a_child(executable, images, threads)
     return np.abs(np.array(logits, np.float32) - wanted).max() / np.abs(wanted).max(), told
 
 
@@ -181,6 +182,14 @@ def test_whole_networks_are_onnx_runtimes_in_a_process_without_the_compiler(name
     error, told = relative_error(*built(name), 1)
     assert error < TOLERANCE
     assert told == [1, "avx2", True]
+
+
+@pytest.mark.skipif(len(os.sched_getaffinity(0)) < 2, reason="one processor")
+@pytest.mark.parametrize("threads", [1, 2])
+def test_the_pool_has_as_many_threads_as_were_asked_for(threads, built):
+    error, told = relative_error(*built("inverted residual"), 1, threads)
+    assert error < TOLERANCE
+    assert told == [threads, "avx2", True]
 
 
 @pytest.mark.slow
@@ -227,20 +236,33 @@ def test_the_lowerings_code_and_the_effective_instruction_set_are_in_the_key():
 
 
 def test_without_a_linker_it_is_inapplicable_and_both_remedies_are_named(monkeypatch, tmp_path):
-    monkeypatch.setattr(linking, "linker", lambda: None)
+    monkeypatch.setattr(linking, "linker", lambda architecture: None)
     reason = (
         "codegen tvm: nothing here links a library; install a C++ compiler (c++), or dlas[zig] (the package ziglang)"
     )
     assert Tvm().needs(Stack(codegen="tvm"), Host("A CPU", "x86_64", ("avx2", "fma"), (), 2, None, 2**34)) == reason
     with pytest.raises(Inapplicable) as problem:
-        linking.export(None, tmp_path / "network.so")
+        linking.export(None, tmp_path / "network.so", "x86_64")
     assert str(problem.value) == reason
 
 
 def test_ziglang_links_where_there_is_no_compiler(monkeypatch):
     monkeypatch.setattr(linking.shutil, "which", lambda name: None)
     monkeypatch.setattr(linking.importlib.util, "find_spec", lambda name: object())
-    assert linking.linker() == (sys.executable, "-m", "ziglang", "c++")
+    zig = (sys.executable, "-m", "ziglang", "c++")
+    assert linking.linker("x86_64") == zig
+    assert linking.linker("aarch64") == (*zig, "-target", "aarch64-linux-gnu.2.28")
+
+
+def test_integers_need_vnni():
+    narrow = Host("A CPU", "x86_64", ("avx2", "fma"), (), 2, None, 2**34)
+    assert obstacle(Stack(codegen="tvm", compression="int8"), narrow) == (
+        "codegen tvm: integer kernels need VNNI, which this processor has not; use another code generator"
+    )
+    wide = Host("A CPU", "x86_64", tuple(flag for flags in ISAS.values() for flag in flags), (), 2, None, 2**34)
+    assert obstacle(Stack(codegen="tvm", compression="int8"), wide) == (
+        "tvm does not compute in int8; int8 cannot be kept there"
+    )
 
 
 def test_a_processor_without_a_known_instruction_set_is_refused():

@@ -5,15 +5,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from dlas import network as networks
 from dlas.artifacts import Artifact
 from dlas.host import Host, Place, Target
-from dlas.layers.codegen import Lowering
+from dlas.layers.codegen import Lowering, Runner
 from dlas.layers.codegen.tvm import linking
 from dlas.option import parameter
 
 if TYPE_CHECKING:
-    from dlas.layers.codegen.tvm.runner import VirtualMachineRunner
     from dlas.stack import Stack
 
 
@@ -25,12 +23,14 @@ class Tvm:
     suggested: ClassVar = ("tvm",)
     packages: ClassVar = ("apache-tvm", "apache-tvm-ffi", "onnx")
     dialect: ClassVar = "tvm"
-    devices: ClassVar = ("cpu",)
+    devices: ClassVar = ("cpu", "rpc")
     precisions: ClassVar = ("float32",)
     takes_module: ClassVar = False
     depends_on: ClassVar = ("isa",)
     # The compiler holds its code to a ceiling; the runtime has nothing to choose.
-    ceilings: ClassVar[Mapping[str, Mapping[str, str]]] = {"avx2": {}, "avx512": {}, "avx512-vnni": {}, "amx": {}}
+    ceilings: ClassVar[Mapping[str, Mapping[str, str]]] = {
+        name: {} for name in ("avx2", "avx512", "avx512-vnni", "amx", "neon")
+    }
     native: ClassVar = "dlas.layers.primitive.tvm.spatial_pack.SpatialPack"
 
     schedule: str = parameter(
@@ -40,27 +40,41 @@ class Tvm:
     )
 
     def needs(self, stack: "Stack", host: Host) -> str | None:
-        """Something that links, and a processor that code is generated for."""
-        if linking.linker() is None:
-            return linking.MISSING
-        return None if host.isas else "codegen tvm: this processor has none of the instruction sets that it writes for"
+        """Something that links, a processor that code is generated for, and VNNI for integers."""
+        promised = getattr(stack.options("compression")[-1], "precision", "float32")
+        if promised == "int8" and "avx512-vnni" not in host.isas:
+            return "codegen tvm: integer kernels need VNNI, which this processor has not; use another code generator"
+        hardware = stack.options("hardware")[0]
+        architecture = hardware.target(host).architecture  # type: ignore[attr-defined]
+        if linking.linker(architecture) is None:
+            return linking.missing(architecture)
+        return (
+            None
+            if host.isas or architecture != host.architecture
+            else "codegen tvm: this processor has none of the instruction sets that it writes for"
+        )
 
     def compile(self, network: Artifact, lowering: Lowering | None, target: Target, out: Path) -> dict[str, Any]:
         """Import, lower, fuse, schedule, compile, link."""
         from dlas.layers.codegen.tvm import building
 
         assert lowering is not None  # `native` at least
-        operators = network.facts["operators"]
-        return building.build(network.file(networks.ONNX), operators, lowering.make(), target, self.schedule, out)
+        return building.build(network, lowering.make(), target, self.schedule, out)
 
-    def load(self, executable: Artifact, place: Place) -> "VirtualMachineRunner":
-        """Load the library."""
-        from dlas.layers.codegen.tvm.runner import VirtualMachineRunner
+    def load(self, executable: Artifact, place: Place) -> Runner:
+        """Load the library, here or where the place says."""
+        return _runner(executable, place, "main")
 
-        return VirtualMachineRunner(executable, place, "main")
-
-    def idle(self, executable: Artifact, place: Place) -> "VirtualMachineRunner":
+    def idle(self, executable: Artifact, place: Place) -> Runner:
         """The function beside the network's that gives back its input."""
-        from dlas.layers.codegen.tvm.runner import VirtualMachineRunner
+        return _runner(executable, place, "idle")
 
-        return VirtualMachineRunner(executable, place, "idle")
+
+def _runner(executable: Artifact, place: Place, function: str) -> Runner:
+    if place.address:
+        from dlas.layers.codegen.tvm.remote import RemoteRunner
+
+        return RemoteRunner(executable, place, function)
+    from dlas.layers.codegen.tvm.runner import VirtualMachineRunner
+
+    return VirtualMachineRunner(executable, place, function)

@@ -6,13 +6,16 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from dlas import network as networks
+from dlas.artifacts import Artifact
 from dlas.errors import BuildFailed
 from dlas.host import Target
 from dlas.layers.codegen import Kernel
-from dlas.layers.codegen.tvm import importing, linking, scheduling
+from dlas.layers.codegen.tvm import choosing, importing, linking, machinecode, scheduling
 from dlas.layers.codegen.tvm.importing import bindings
 from dlas.layers.codegen.tvm.runner import KERNELS, LIBRARY
 from dlas.layers.codegen.tvm.walk import FUNCTION, Walked, walk
+from dlas.tensorir.contest import Contest
 from dlas.tensorir.emitter import Emitter, Lowered, OperatorLowering
 from dlas.tensorir.machine import Machine, machine
 
@@ -23,46 +26,58 @@ IDLE = "idle"
 
 
 def build(
-    path: Path,
-    operators: Sequence[Mapping[str, Any]],
-    lowering: OperatorLowering,
-    target: Target,
-    schedule: str,
-    out: Path,
+    network: Artifact, lowering: OperatorLowering | Contest, target: Target, schedule: str, out: Path
 ) -> dict[str, Any]:
     """Write library and list into `out`; returns the executable's facts."""
-    chosen = machine(target.isa)
-    walked = lowered(importing.read(path, target.batch), lowering, chosen, schedule)
-    module = scheduling.fused(walked.module)
-    if schedule != "naive":
-        module = scheduling.scheduled(module, chosen)
-    linking.export(compiled(module, chosen), out / LIBRARY)
+    chosen, operators = machine(target.isa), network.facts["operators"]
+    imported = importing.read(network.file(networks.ONNX), target.batch)
+    emitter = _emitter(chosen, schedule, _STORED.get(network.facts.get("storage", ""), "float32"))
+    choices: dict[str, Any] = {}
+    if isinstance(lowering, Contest):
+        lowering, choices = _settled(imported, lowering, emitter, operators)
+    walked = walk(imported, emitter, lowering)
+    module = scheduling.kernels(walked.module, chosen, schedule)
+    linking.export(compiled(module, chosen), out / LIBRARY, target.architecture)
     kernels = _kernels(operators, walked.lowered)
     copies = {"copies": walked.copies, "copied_bytes": walked.copied}
     listed = {"isa": chosen.isa, "kernels": [asdict(kernel) for kernel in kernels], **copies}
     (out / KERNELS).write_text(json.dumps(listed, indent=1), encoding="utf-8")
-    return {"weights_size": constants_size(module), **copies}
+    return {"weights_size": constants_size(module), **copies, **choices}
+
+
+# What weights are kept in, by what the network stores them in; arithmetic is float32 all the same.
+_STORED = {"float16": "float16"}
+
+
+def _settled(
+    module: "ir.IRModule", contest: Contest, emitter: Emitter, operators: Sequence[Mapping[str, Any]]
+) -> tuple[OperatorLowering, dict[str, Any]]:
+    """The lowering that won a contest on this host, and the table of what was timed."""
+    lowering, table = choosing.settled(module, contest, emitter)
+    named = [{"operator": o["name"], **choice} for o, choice in zip(operators, table, strict=True)]
+    return lowering, {"choices": named}
 
 
 def lowered(module: "ir.IRModule", lowering: OperatorLowering, chosen: Machine, schedule: str) -> Walked:
     """The imported module with its operators lowered."""
+    return walk(module, _emitter(chosen, schedule), lowering)
+
+
+def _emitter(chosen: Machine, schedule: str, storage: str = "float32") -> Emitter:
     from tvm import relax
 
-    return walk(module, Emitter(relax.BlockBuilder(), chosen, schedule), lowering)
+    return Emitter(relax.BlockBuilder(), chosen, schedule, storage)
 
 
 def compiled(module: "ir.IRModule", chosen: Machine) -> Any:
     """Machine code of a scheduled module, with a function beside it that gives back its input."""
-    import tvm
     from tvm import relax
 
     images = relax.Var("images", module[FUNCTION].params[0].ty)
     builder = relax.BlockBuilder(module)
     with builder.function(IDLE, [images]):
         builder.emit_func_output(images)
-    target = tvm.target.Target({"kind": "llvm", "mcpu": chosen.cpu, "num-cores": 1})
-    with tvm.transform.PassContext(opt_level=3, config={"s_tir.LoopPartition": {"partition_const_loop": True}}):
-        return tvm.compile(builder.get(), target=target)
+    return machinecode.compiled(builder.get(), chosen)
 
 
 def constants_size(module: "ir.IRModule") -> int:

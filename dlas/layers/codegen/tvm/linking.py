@@ -1,6 +1,7 @@
 """From compiled objects to a shared library: the system's C++ driver, or the one in the package ziglang."""
 
 import importlib.util
+import platform
 import shutil
 import subprocess
 import sys
@@ -9,23 +10,39 @@ from typing import Any
 
 from dlas.errors import BuildFailed, Inapplicable
 
-SYSTEM = "c++"
-MISSING = "codegen tvm: nothing here links a library; install a C++ compiler (c++), or dlas[zig] (the package ziglang)"
+_SYSTEM = "c++"
+_ZIG = (sys.executable, "-m", "ziglang", "c++")
+_OLDEST = "2.28"  # glibc, of Debian 10
 
 
-def linker() -> tuple[str, ...] | None:
-    """The command that links, None where there is none."""
-    system = shutil.which(SYSTEM)
+def missing(architecture: str) -> str:
+    """What to do where nothing links."""
+    what, driver = ("a library", "a C++ compiler (c++)")
+    if architecture != platform.machine():
+        what, driver = f"a library for {architecture}", _cross(architecture)
+    return f"codegen tvm: nothing here links {what}; install {driver}, or dlas[zig] (the package ziglang)"
+
+
+def linker(architecture: str) -> tuple[str, ...] | None:
+    """The command that links for an architecture, None where there is none."""
+    here = architecture == platform.machine()
+    system = shutil.which(_SYSTEM if here else _cross(architecture))
     if system:
         return (system,)
-    return (sys.executable, "-m", "ziglang", "c++") if importlib.util.find_spec("ziglang") else None
+    if importlib.util.find_spec("ziglang") is None:
+        return None
+    return _ZIG if here else (*_ZIG, "-target", f"{architecture}-linux-gnu.{_OLDEST}")
 
 
-def export(executable: Any, library: Path) -> None:
+def _cross(architecture: str) -> str:
+    return f"{architecture}-linux-gnu-g++"
+
+
+def export(executable: Any, library: Path, architecture: str) -> None:
     """Write a compiled module as a shared library; raises Inapplicable without a linker."""
-    command = linker()
+    command = linker(architecture)
     if command is None:
-        raise Inapplicable(MISSING)
+        raise Inapplicable(missing(architecture))
 
     def link(output: str, objects: list[str], **_: Any) -> None:
         argv = [*command, "-shared", "-fPIC", "-o", output, *objects]

@@ -3,7 +3,6 @@
 import json
 import os
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -13,6 +12,7 @@ from dlas.host import Place
 from dlas.layers.codegen import Evidence, Kernel
 from dlas.network import Logits
 
+_SPINS = 2000  # about a millisecond
 LIBRARY = "network.so"
 KERNELS = "kernels.json"
 
@@ -26,9 +26,12 @@ class VirtualMachineRunner:
         os.environ.setdefault("TVM_USE_RUNTIME_LIB", "1")
         os.environ["TVM_NUM_THREADS"] = str(place.threads)
         os.environ["TVM_BIND_THREADS"] = "0"  # the child is pinned as a whole already
+        # Beyond the pauses between kernels idle threads shall sleep: yielding for ever starves on a busy machine.
+        os.environ["TVM_THREAD_POOL_SPIN_COUNT"] = str(_SPINS)
         import tvm
         from tvm.runtime.vm import VirtualMachine
 
+        self._before = _tasks()
         self._kernels = executable.file(KERNELS)
         self._machine = VirtualMachine(tvm.runtime.load_module(str(executable.file(LIBRARY))), tvm.cpu())
         self._call = self._machine[function]
@@ -48,13 +51,12 @@ class VirtualMachineRunner:
         return logits
 
     def evidence(self) -> Evidence:
-        """The kernels that were linked, and the threads of the pool."""
+        """The kernels that were linked, and this thread with those that the pool started for the calls until now."""
         compiled = json.loads(Path(self._kernels).read_text(encoding="utf-8"))
-        return Evidence(tuple(Kernel(**kernel) for kernel in compiled["kernels"]), _threads(), compiled["isa"])
+        threads = 1 + len(_tasks() - self._before)
+        return Evidence(tuple(Kernel(**kernel) for kernel in compiled["kernels"]), threads, compiled["isa"])
 
 
-def _threads() -> int:
-    import tvm
-
-    threads: Any = tvm.get_global_func("runtime.NumThreads")()
-    return int(threads)
+def _tasks() -> set[str]:
+    """The threads of this process, as the kernel lists them."""
+    return {task.name for task in Path("/proc/self/task").iterdir()}

@@ -16,6 +16,11 @@ _BLOCKED, _ROWS = 5, 3  # loops over a blocked image, and those of them down to 
 NAMED = "schedule"  # the annotation that holds the dotted name
 
 
+def kernels(module: "ir.IRModule", machine: Machine, schedule: str) -> "ir.IRModule":
+    """The lowered module as kernels, their loops in order unless they stay as written (`naive`)."""
+    return fused(module) if schedule == "naive" else scheduled(fused(module), machine)
+
+
 def fused(module: "ir.IRModule") -> "ir.IRModule":
     """Operators as kernels, element-wise ones behind the kernel whose output they take."""
     from tvm import ir, relax

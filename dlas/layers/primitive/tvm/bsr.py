@@ -24,12 +24,12 @@ class Bsr:
 
     def convolution(self, emitter: Emitter, operator: Convolution, image: Value) -> Lowered:
         """Blocks that are not zero times pixels, where enough are zero."""
-        if operator.depthwise or _zero_blocks(operator.weights) < self.threshold:
+        if operator.depthwise or sparsity(operator) < self.threshold:
             return _DENSE.convolution(emitter, operator, image)
         lanes = emitter.machine.lanes
         sizes = Sizes(operator, emitter.machine)
         values, offsets, pointers = compressed(sizes)
-        function = bsr_kernel.bsr(sizes, len(values))
+        function = bsr_kernel.bsr(sizes, len(values), emitter.storage)
         batch, channels, high, wide = operator.output
         inputs = [emitter.reblocked(image, lanes).var, values, offsets, pointers]
         var = emitter.kernel("bsr", function, inputs, (batch, blocks(channels, lanes), high, wide, lanes))
@@ -38,12 +38,12 @@ class Bsr:
 
     def linear(self, emitter: Emitter, operator: Linear, rows: Value) -> Lowered:
         """A 1x1 convolution of images of one pixel."""
-        inputs, outputs = operator.weights.shape
-        weights = np.ascontiguousarray(operator.weights.T).reshape(outputs, inputs, 1, 1)
-        if _zero_blocks(weights) < self.threshold:
+        if sparsity(operator) < self.threshold:
             return _DENSE.linear(emitter, operator, rows)
         from tvm import relax
 
+        inputs, outputs = operator.weights.shape
+        weights = np.ascontiguousarray(operator.weights.T).reshape(outputs, inputs, 1, 1)
         shape = (operator.rows, inputs, 1, 1)
         image = Value(emitter.builder.emit(relax.op.reshape(rows.var, shape)), shape)
         done = self.convolution(emitter, Convolution(weights, shape), image)
@@ -51,9 +51,10 @@ class Bsr:
         return Lowered(Value(emitter.builder.emit(flat), (operator.rows, outputs)), NAME, done.detail, sparse=True)
 
 
-def _zero_blocks(weights: Weights) -> float:
+def sparsity(operator: Convolution | Linear) -> float:
     """Share of blocks that hold nothing."""
-    return 1 - float(_occupied(weights.reshape(len(weights), -1)).mean())
+    rows = operator.weights.T if isinstance(operator, Linear) else operator.weights
+    return 1 - float(_occupied(rows.reshape(len(rows), -1)).mean())
 
 
 def _occupied(matrix: Weights) -> NDArray[np.bool_]:

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from dlas.layers.primitive.tvm.buffers import argument, extents
-from dlas.tensorir.emitter import FUSABLE
+from dlas.tensorir.emitter import FUSABLE, widened
 from dlas.tensorir.layout import blocks, stored
 from dlas.tensorir.machine import Machine
 from dlas.tensorir.operators import Convolution
@@ -53,8 +53,8 @@ class Sizes:
         return ((channel // lanes * high + row * far) * wide + column * apart) * lanes + channel % lanes
 
 
-def bsr(sizes: Sizes, entries: int) -> Any:
-    """PrimFunc of a blocked image, blocks, offsets, pointers and a blocked output."""
+def bsr(sizes: Sizes, entries: int, storage: str) -> Any:
+    """PrimFunc of a blocked image, blocks (stored in that type), offsets, pointers and a blocked output."""
     from tvm.script.ir_builder import IRBuilder, tirx
 
     operator, lanes = sizes.operator, sizes.machine.lanes
@@ -63,7 +63,7 @@ def bsr(sizes: Sizes, entries: int) -> Any:
         tirx.func_attr({**FUSABLE, "tirx.noalias": True})
         image = argument("image", stored(operator.image, lanes))
         constants = [
-            argument("values", (entries, HEIGHT)),
+            argument("values", (entries, HEIGHT), storage),
             argument("offsets", (entries,), "int32"),
             argument("pointers", (sizes.outer // sizes.vectors + 1,), "int32"),
         ]
@@ -136,5 +136,6 @@ def _tile(sizes: Sizes, source: Any, constants: list[Any], tile: Any, at: tuple[
         corner = tirx.Cast("int64", offsets[first + j]) + (h * down * sizes.padded[1] + column * across) * lanes
         for p, v, to in places:
             pixel = source[n, 0, 0, 0, corner + p * across * lanes]  # the offset counts from the first pixel
-            product = tirx.broadcast(pixel, lanes) * values[first + j, tirx.ramp(v * lanes, 1, lanes)]
+            block = widened(values[first + j, tirx.ramp(v * lanes, 1, lanes)], lanes)
+            product = tirx.broadcast(pixel, lanes) * block
             tirx.buffer_store(tile, tile[to] + product, [to])

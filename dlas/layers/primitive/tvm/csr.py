@@ -76,7 +76,7 @@ def multiply(emitter: Emitter, operator: Convolution, image: Any, layout: Layout
     """The kernel on a plain image; its output, and the slabs and vectors of a tile in words."""
     planes = layout(operator, emitter.machine.lanes)
     rows = csr_rows.compressed(operator, planes)
-    function = csr_kernel.csr(operator, planes, rows.values.size, emitter.machine)
+    function = csr_kernel.csr(operator, planes, rows.values.size, emitter)
     inputs = [image, rows.values, rows.offsets, rows.pointers]
     var = emitter.kernel("csr", function, inputs, operator.output)
     widest = max(group.vectors for group in csr_kernel.tiles(planes, emitter.machine.registers))

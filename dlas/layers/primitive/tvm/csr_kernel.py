@@ -5,7 +5,7 @@ from typing import Any
 
 from dlas.layers.primitive.tvm.buffers import argument, extents
 from dlas.layers.primitive.tvm.csr_planes import Planes
-from dlas.tensorir.emitter import FUSABLE
+from dlas.tensorir.emitter import FUSABLE, Emitter, widened
 from dlas.tensorir.layout import stored
 from dlas.tensorir.machine import Machine
 from dlas.tensorir.operators import Convolution
@@ -47,7 +47,7 @@ _KEPT = 4  # registers for the value, the addresses' neighbours, the compiler
 _MANY, _MOST = 32, 14  # beyond 14 vectors a row's offsets cost nothing any more
 
 
-def csr(operator: Convolution, planes: Planes, entries: int, machine: Machine) -> Any:
+def csr(operator: Convolution, planes: Planes, entries: int, emitter: Emitter) -> Any:
     """PrimFunc of image, values, offsets, pointers and output (N, OC, OH, OW)."""
     from tvm.script.ir_builder import IRBuilder, tirx
 
@@ -56,7 +56,7 @@ def csr(operator: Convolution, planes: Planes, entries: int, machine: Machine) -
         tirx.func_attr({**FUSABLE, "tirx.noalias": True})
         image = argument("image", stored(operator.image, 1))
         constants = [
-            argument("values", (entries,)),
+            argument("values", (entries,), emitter.storage),
             argument("offsets", (entries,), "int32"),
             argument("pointers", (len(operator.weights) + 1,), "int32"),
         ]
@@ -64,7 +64,7 @@ def csr(operator: Convolution, planes: Planes, entries: int, machine: Machine) -
         batch, outputs = operator.output[:2]
         source = image if planes.in_place else _filled(operator, planes, image)
         sums = tirx.sblock_alloc_buffer(extents(batch, planes.slabs, outputs, planes.vectors * planes.vector))
-        _multiply(operator, planes, machine, source, constants, sums)
+        _multiply(operator, planes, emitter.machine, source, constants, sums)
         _unpack(operator, planes, sums, out)
     return builder.get()
 
@@ -204,7 +204,8 @@ class _Row:
             inner = [0] * (len(self.source.shape) - len(self.around) - 1)  # the offset counts from the first plane
             pixels = self.source[(*self.around, *inner, self._ramp(offset + place))]
             at = s * group.vectors + k
-            self._put(accumulators, at, self._get(accumulators, at) + self._splat(self.values[j]) * pixels)
+            product = self._splat(widened(self.values[j])) * pixels
+            self._put(accumulators, at, self._get(accumulators, at) + product)
 
     def _place(self, group: Tiles, k: int, position: Any) -> Any:
         moved = group.last >= 0 and k == group.vectors - 1

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from dlas.tensorir.emitter import widened
 from dlas.tensorir.layout import PLAIN, element, stored
 from dlas.tensorir.operators import Convolution
 
@@ -59,7 +60,7 @@ def convolution(
         def product(n: Any, o: Any, h: Any, w: Any, v: Any) -> Any:
             channel = first_input(operator, lanes, (o * out + v) // lanes) + c
             pixel = element(source, block, n, channel, h * down + i * high, w * across + j * wide)
-            return te.sum(pixel * weight_at(weights, o, v, c, i, j), axis=[c, i, j])
+            return te.sum(pixel * widened(weight_at(weights, o, v, c, i, j)), axis=[c, i, j])
 
         return te.compute(stored(operator.output, out), product, name=ANCHOR, attrs=dict(attrs))
 
@@ -78,7 +79,7 @@ def depthwise(operator: Convolution, block: int, attrs: Mapping[str, Any]) -> Ex
 
         def product(n: Any, c: Any, h: Any, w: Any, v: Any) -> Any:
             pixel = source[n, c, h * down + i * high, w * across + j * wide, v]
-            return te.sum(pixel * weights[c, i, j, v], axis=[i, j])
+            return te.sum(pixel * widened(weights[c, i, j, v]), axis=[i, j])
 
         return te.compute(stored(operator.output, block), product, name=ANCHOR, attrs=dict(attrs))
 
@@ -97,9 +98,9 @@ def product_of_patches(operator: Convolution, block: int, out: int, lanes: int, 
 
         def product(n: Any, p: Any, v: Any) -> Any:
             if operator.depthwise:
-                return te.sum(patches[n, p, i, j, v] * weights[i, j, 0, v], axis=[i, j])
+                return te.sum(patches[n, p, i, j, v] * widened(weights[i, j, 0, v]), axis=[i, j])
             channel = first_input(operator, lanes, v // lanes) + c
-            return te.sum(patches[n, p, i, j, channel] * weights[i, j, c, v], axis=[i, j, c])
+            return te.sum(patches[n, p, i, j, channel] * widened(weights[i, j, c, v]), axis=[i, j, c])
 
         rows = te.compute((batch, high * wide, out), product, name=ANCHOR, attrs=dict(attrs))
         unfolded = stored(operator.output, out)

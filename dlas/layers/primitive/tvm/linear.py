@@ -4,7 +4,7 @@ from typing import Any
 
 from dlas.layers.primitive.tvm import packing
 from dlas.layers.primitive.tvm.expressions import ANCHOR
-from dlas.tensorir.emitter import Emitter, Lowered, Value
+from dlas.tensorir.emitter import Emitter, Lowered, Value, widened
 from dlas.tensorir.operators import Linear
 
 _MOST_ROWS = 4
@@ -25,7 +25,7 @@ def lower(emitter: Emitter, operator: Linear, rows: Value, name: str) -> Lowered
         k = te.reduce_axis((0, inputs), "k")
         product = te.compute(
             (operator.rows, weights.shape[0], width),
-            lambda n, o, v: te.sum(tensor[n, k] * weights[o, k, v], axis=[k]),
+            lambda n, o, v: te.sum(tensor[n, k] * widened(weights[o, k, v]), axis=[k]),
             name=ANCHOR,
             attrs=attrs,
         )

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 Sizes = Mapping[str, int]
 _TILE = 5  # loops of a tile of an image: image, channel blocks, rows, columns, lanes
 _PLAIN = 4  # loops over a plain image
+_WINDOW = 9  # places of a kernel that are unrolled together
 
 
 def spatial_pack(s: "Schedule", anchor: Any, sizes: Sizes) -> None:
@@ -26,8 +27,12 @@ def spatial_pack(s: "Schedule", anchor: Any, sizes: Sizes) -> None:
     w, w_tile = s.split(w, [None, sizes["columns"]])
     s.reorder(n, group, h, w, o, o_tile, h_tile, w_tile, v)
     s.parallel(s.fuse(n, group, h))
-    tile, (c, i, j) = steps.registers(s, anchor, o, _TILE)
-    _reduce(s, anchor, [c, i, j], c, sizes["unroll"], tile)
+    (image, vectors, *pixels, lanes), (c, i, j) = steps.registers(s, anchor, o, _TILE)
+    window = steps.extent(s, i) * steps.extent(s, j)
+    steps.unroll(s, [i, j] if window <= _WINDOW else [j])
+    # Pixel by pixel, so that one broadcast is held beside the sums, not one for each pixel.
+    tile = [image, *pixels, vectors, lanes]
+    _reduce(s, anchor, [c, i, j], c, sizes["unroll"] if window == 1 else 1, tile)
     steps.unroll(s, [o_tile, h_tile, w_tile])
     s.vectorize(v)
     _pad_first(s)
@@ -41,7 +46,7 @@ def direct(s: "Schedule", anchor: Any, sizes: Sizes) -> None:
     h, h_tile = s.split(h, [None, sizes["rows"]])
     w, w_tile = s.split(w, [None, sizes["columns"]])
     s.reorder(n, one, v, h, w, h_tile, w_tile, v_tile, lane)
-    s.parallel(s.fuse(n, one, v))
+    s.parallel(s.fuse(n, one, v, h))
     (*tile, vectors), (c, i, j) = steps.registers(s, anchor, w, _TILE)
     _reduce(s, anchor, [i, j, c], c, sizes["unroll"], [*tile, *s.split(vectors, [None, sizes["lanes"]])])
     steps.unroll(s, [h_tile, w_tile, v_tile])
@@ -59,9 +64,10 @@ def gemm(s: "Schedule", anchor: Any, sizes: Sizes) -> None:
     panel, p = s.split(p, [None, sizes["panel"]])
     p, p_tile = s.split(p, [None, sizes["columns"]])
     s.reorder(n, one, panel, v, p, p_tile, v_tile, lane)
+    panel = s.fuse(n, one, panel) if sizes["copies"] else s.fuse(n, one, panel, v)
     s.parallel(panel)
     (*tile, vectors), reduction = steps.registers(s, anchor, p, 3)
-    loops = reduction if len(reduction) == _WINDOW else [reduction[1], reduction[2], reduction[0]]
+    loops = reduction if len(reduction) == _DEPTHWISE else [reduction[1], reduction[2], reduction[0]]
     vectors, lanes = s.split(vectors, [None, sizes["lanes"]])
     _reduce(s, anchor, loops, loops[-1], sizes["unroll"], [*tile, vectors, lanes])
     steps.unroll(s, [p_tile, v_tile])
@@ -69,7 +75,7 @@ def gemm(s: "Schedule", anchor: Any, sizes: Sizes) -> None:
     _gather(s, panel, sizes)
 
 
-_WINDOW = 2  # reduction loops of a depthwise convolution: kernel rows and columns
+_DEPTHWISE = 2  # reduction loops of a depthwise convolution: kernel rows and columns
 
 
 def _gather(s: "Schedule", panel: Any, sizes: Sizes) -> None:

@@ -54,27 +54,37 @@ _PANEL = 128 << 10  # bytes of patches
 
 
 def for_convolution(operator: Convolution, outer: int, machine: Machine) -> Tile:
-    """Two channel blocks where they divide, then as many columns as the accumulators allow."""
+    """Two channel blocks where they divide, then the columns that cost least, then rows while there are registers.
+
+    Rows divide the image: a tile may be cut at one side only.
+    """
     high, wide = operator.output[2:]
-    count = machine.registers // 2
+    most = machine.registers * 5 // 8
     taken = next(b for b in (2, 3, 1) if outer % b == 0)
-    columns = min(wide, count // taken)
-    rows = max(1, min(high, count // taken // columns))
+    columns = min(range(1, min(wide, most // taken) + 1), key=lambda c: _cost(wide, c, taken))
+    rows = max(r for r in range(1, high + 1) if high % r == 0 and (r == 1 or r * columns * taken <= most))
     weights = 4 * operator.weights[0].size * taken * machine.lanes
     tiles = outer // taken
     group = max(g for g in range(1, tiles + 1) if tiles % g == 0 and (g == 1 or g * weights <= _SECOND_CACHE))
     return Tile(rows, columns, taken, _unrolled(operator), group)
 
 
+def _cost(wide: int, columns: int, taken: int) -> float:
+    """Of a row in columns: fewer sums than hide the latency of a multiply-add take as long as those, tiles a little."""
+    tiles, last = divmod(wide, columns)
+    least = _IN_FLIGHT / taken
+    return tiles * (max(columns, least) + _TILE) + (max(last, least) + _TILE if last else 0)
+
+
+_IN_FLIGHT = 8  # 4 cycles, 2 a cycle
+_TILE = 0.5  # columns that a tile costs beside its own
 _SECOND_CACHE = 256 << 10  # bytes of it that weights may take
 
 
 def _unrolled(operator: Convolution) -> int:
-    """Input channels whose products follow each other without a jump; loops over a window are long enough as it is."""
-    if operator.kernel != (1, 1):
-        return 1
+    """Input channels whose products follow each other without a jump."""
     channels = operator.weights.shape[1]
-    return next(u for u in (4, 2, 3, 1) if channels % u == 0)
+    return next(u for u in (8, 4, 2, 3, 1) if channels % u == 0)
 
 
 _BAND = 16 << 10  # bytes of a padded band of rows: half of the smallest first cache

@@ -29,7 +29,7 @@ class Winograd:
         plan = Plan(operator, side(operator, self.tile), emitter.machine)
         lanes = emitter.machine.lanes
         weights = transformed(operator.weights, plan.m, plan.vectors * lanes)
-        function = winograd_kernel.winograd(plan, weights.shape)
+        function = winograd_kernel.winograd(plan, weights.shape, emitter.storage)
         inputs = [emitter.reblocked(image, lanes).var, weights]
         batch, channels, high, wide = operator.output
         outer = -(-channels // lanes)

@@ -5,7 +5,7 @@ from typing import Any
 
 from dlas.layers.primitive.tvm.buffers import argument, extents
 from dlas.layers.primitive.tvm.winograd_transforms import INPUT, OUTPUT, combination
-from dlas.tensorir.emitter import FUSABLE
+from dlas.tensorir.emitter import FUSABLE, widened
 from dlas.tensorir.layout import blocks, stored
 from dlas.tensorir.machine import Machine
 from dlas.tensorir.operators import Convolution
@@ -53,17 +53,17 @@ class Plan:
         return [group for group in found if group[1]]
 
 
-def winograd(plan: Plan, weights: tuple[int, ...]) -> Any:
-    """PrimFunc of a blocked image, transformed weights of this shape, and a blocked output."""
+def winograd(plan: Plan, weights: tuple[int, ...], storage: str) -> Any:
+    """PrimFunc of a blocked image, transformed weights of this shape (stored in that type), and a blocked output."""
     from tvm.script.ir_builder import IRBuilder, tirx
 
     operator, lanes = plan.operator, plan.machine.lanes
     with IRBuilder() as builder, tirx.prim_func(is_private=True, s_tir=True):
         tirx.func_name("winograd")
         tirx.func_attr({**FUSABLE, "tirx.noalias": True})
-        shapes = stored(operator.image, lanes), weights, stored(operator.output, lanes)
-        names = "image", "weights", "out"
-        image, packed, out = (argument(name, shape) for name, shape in zip(names, shapes, strict=True))
+        image = argument("image", stored(operator.image, lanes))
+        packed = argument("weights", weights, storage)
+        out = argument("out", stored(operator.output, lanes))
         padded = _padded(plan, image)
         _products(plan, _transformed(plan, padded), packed, out)
     return builder.get()
@@ -169,8 +169,8 @@ def _multiplied(plan: Plan, inputs: Any, weights: Any, products: Any, n: Any, o:
                 tile = first + g * size
                 with tirx.serial(*extents(plan.operator.image[1])) as c:
                     for p, v, at in places:
-                        product = splat(inputs[n, e, tile + p, c]) * weights[o, e, c, tirx.ramp(v * lanes, 1, lanes)]
-                        tirx.buffer_store(sums, sums[at] + product, [at])
+                        weight = widened(weights[o, e, c, tirx.ramp(v * lanes, 1, lanes)], lanes)
+                        tirx.buffer_store(sums, sums[at] + splat(inputs[n, e, tile + p, c]) * weight, [at])
                 for p, v, at in places:
                     to = tirx.ramp(((tile + p) * vectors + v) * lanes, 1, lanes)
                     tirx.buffer_store(products, sums[at], [e, to])

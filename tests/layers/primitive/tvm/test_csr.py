@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 pytest.importorskip("tvm")
 pytest.importorskip("torch")
 
-from single import convolutions, expected, random, run
+from single import QUICK, SEVERAL, agree, convolutions, random
 
 from dlas.layers.primitive.tvm import csr_planes, csr_rows
 from dlas.layers.primitive.tvm.csr import CsrDirect, CsrGemm, CsrSpatialPack
@@ -25,28 +25,22 @@ def pruned(weights, share, seed=0):
     return (weights * keep).astype("float32")
 
 
-def agrees(operator, lowering, image):
-    found, walked = run(operator, lowering, image)
-    np.testing.assert_allclose(found, expected(operator, image), rtol=1e-4, atol=1e-5)
-    return walked
+@pytest.mark.parametrize("lowering", ALWAYS, ids=lambda one: one.name)
+@settings(QUICK, max_examples=2)
+@given(operators=SEVERAL)
+def test_sparse_convolutions_of_any_shape_are_torchs(lowering, operators):
+    shares = (0.0, 0.5, 0.9, 0.9, 0.9, 1.0)
+    drawn = [replace(o, weights=pruned(o.weights, share)) for o, share in zip(operators, shares, strict=True)]
+    for operator, became in zip(drawn, agree(drawn, lowering), strict=True):
+        if not operator.depthwise:
+            assert became.sparse
+            assert became.primitive == lowering.name
 
 
 @pytest.mark.parametrize("lowering", ALWAYS, ids=lambda one: one.name)
-@settings(max_examples=6, derandomize=True, database=None)
-@given(operator=convolutions(), share=st.sampled_from([0.0, 0.5, 0.9, 1.0]))
-def test_a_sparse_convolution_of_any_shape_is_torchs(lowering, operator, share):
-    operator = replace(operator, weights=pruned(operator.weights, share))
-    walked = agrees(operator, lowering, random(1, operator.image))
-    if not operator.depthwise:
-        assert walked.lowered[0].sparse
-        assert walked.lowered[0].primitive == lowering.name
-
-
-@pytest.mark.parametrize("lowering", ALWAYS, ids=lambda one: one.name)
-@pytest.mark.parametrize("rows", [1, 11])
-def test_a_sparse_linear_operator_is_torchs(lowering, rows):
-    operator = Linear(pruned(random(0, (37, 10)), 0.8), rows)
-    assert agrees(operator, lowering, random(1, (rows, 37))).lowered[0].sparse
+def test_sparse_linear_operators_are_torchs(lowering):
+    operators = [Linear(pruned(random(0, (37, 10)), 0.8), rows) for rows in (1, 11)]
+    assert all(became.sparse for became in agree(operators, lowering))
 
 
 def test_empty_rows_and_single_entries_are_kept_as_they_are():
@@ -57,30 +51,25 @@ def test_empty_rows_and_single_entries_are_kept_as_they_are():
     rows = csr_rows.compressed(operator, csr_planes.whole(operator, 8))
     assert rows.values.tolist() == [1.5, -2]
     assert rows.pointers.tolist() == [0, 0, 0, 1, 1, 2]
-    agrees(operator, CsrDirect(threshold=0.65), random(1, operator.image))
-
-
-def test_no_weights_at_all_give_the_bias():
-    operator = Convolution(np.zeros((3, 4, 3, 3), "float32"), (1, 4, 6, 6))
-    agrees(operator, CsrDirect(threshold=0.65), random(1, operator.image))
+    nothing = Convolution(np.zeros((3, 4, 3, 3), "float32"), (1, 4, 6, 6))
+    agree([operator, nothing], CsrDirect(threshold=0.65))
 
 
 def test_an_operator_below_the_threshold_stays_dense():
     operator = Convolution(pruned(random(0, (16, 16, 3, 3)), 0.5), (1, 16, 8, 8), padding=(1, 1, 1, 1))
-    lowered = agrees(operator, CsrDirect(threshold=0.65), random(1, operator.image)).lowered[0]
-    assert not lowered.sparse
-    assert lowered.primitive == "spatial-pack"
+    (became,) = agree([operator], CsrDirect(threshold=0.65))
+    assert not became.sparse
+    assert became.primitive == "spatial-pack"
 
 
-@settings(max_examples=4, derandomize=True, database=None)
-@given(operator=convolutions(depthwise=True))
-def test_a_depthwise_convolution_on_planes_is_torchs_and_is_called_dense(operator):
-    lowering = replace(CsrDirect(threshold=0), planar=True)
-    planned = _Fixed(lowering)
-    walked = agrees(operator, planned, random(1, operator.image))
-    if operator.depthwise:
-        assert not walked.lowered[0].sparse
-        assert walked.lowered[0].primitive == "direct"
+@settings(QUICK, max_examples=1)
+@given(operators=st.lists(convolutions(depthwise=True), min_size=6, max_size=6))
+def test_depthwise_convolutions_on_planes_are_torchs_and_are_called_dense(operators):
+    planned = _Fixed(replace(CsrDirect(threshold=0), planar=True))
+    for operator, became in zip(operators, agree(operators, planned), strict=True):
+        if operator.depthwise:
+            assert not became.sparse
+            assert became.primitive == "direct"
 
 
 class _Fixed:

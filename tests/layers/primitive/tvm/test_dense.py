@@ -1,0 +1,78 @@
+"""The dense primitives in TVM against torch, over a space of shapes that holds odd and tiny ones."""
+
+import pytest
+from hypothesis import given, settings
+
+pytest.importorskip("tvm")
+pytest.importorskip("torch")
+
+from single import QUICK, SEVERAL, agree, lowered, random
+
+from dlas.layers.codegen.tvm import machinecode, scheduling
+from dlas.layers.primitive.tvm import tiles
+from dlas.layers.primitive.tvm.direct import Direct
+from dlas.layers.primitive.tvm.gemm import Gemm
+from dlas.layers.primitive.tvm.spatial_pack import SpatialPack
+from dlas.tensorir.machine import machine
+from dlas.tensorir.operators import Convolution, Linear
+
+PRIMITIVES = (SpatialPack(), Direct(), Gemm())
+NAMED = pytest.mark.parametrize("lowering", PRIMITIVES, ids=lambda lowering: type(lowering).__name__)
+
+
+def drawn(seed, *shape):
+    return random(seed, shape)
+
+
+@NAMED
+@settings(QUICK, max_examples=2)
+@given(operators=SEVERAL)
+def test_convolutions_are_torchs(lowering, operators):
+    agree(operators, lowering)
+
+
+CASES = {
+    "first layer": Convolution(drawn(1, 20, 3, 3, 3), (1, 3, 15, 17), (2, 2), (1, 1, 1, 1)),
+    "depthwise": Convolution(drawn(1, 20, 1, 3, 3), (2, 20, 13, 11), (2, 1), (0, 1, 2, 1), (1, 1), 20),
+    "large depthwise": Convolution(drawn(1, 16, 1, 5, 5), (1, 16, 9, 9), (1, 1), (4, 4, 4, 4), (2, 2), 16),
+    "multiplier": Convolution(drawn(1, 18, 1, 3, 3), (1, 6, 7, 7), (1, 1), (1, 1, 1, 1), (1, 1), 6),
+    "groups across a vector": Convolution(drawn(1, 15, 4, 3, 3), (1, 12, 7, 5), (1, 1), (1, 1, 1, 1), (1, 1), 3),
+    "aligned groups": Convolution(drawn(1, 32, 16, 3, 3), (1, 32, 7, 5), (1, 1), (1, 1, 1, 1), (1, 1), 2),
+    "pointwise, prime pixels": Convolution(drawn(1, 24, 40, 1, 1), (1, 40, 13, 13)),
+    "one pixel": Convolution(drawn(1, 9, 17, 1, 1), (3, 17, 1, 1)),
+    "narrow, rows that no tile divides": Convolution(drawn(1, 8, 8, 3, 3), (1, 8, 7, 2), padding=(1, 1, 1, 1)),
+    "tall kernel": Convolution(drawn(1, 8, 8, 7, 1), (1, 8, 9, 6), (1, 1), (3, 0, 3, 0)),
+}
+
+
+@pytest.mark.parametrize(
+    ("wide", "outer", "tile"), [(28, 4, "1x4x2"), (14, 4, "1x5x2"), (7, 4, "1x4x2"), (2, 2, "2x2x2")]
+)
+def test_a_tile_fills_the_registers_and_cuts_rows_evenly(wide, outer, tile):
+    operator = Convolution(drawn(1, 8 * outer, 8, 1, 1), (1, 8, wide, wide))
+    assert str(tiles.for_convolution(operator, outer, machine("avx2"))) == tile
+
+
+@NAMED
+def test_named_cases_are_torchs(lowering):
+    agree(list(CASES.values()), lowering)
+
+
+def test_linear_operators_are_matrix_products():
+    sizes = [(1, 64, 10), (1, 33, 1000), (5, 7, 3), (8, 96, 65)]
+    agree([Linear(drawn(1, inputs, outputs), rows) for rows, inputs, outputs in sizes], SpatialPack())
+
+
+@pytest.mark.parametrize("schedule", ["fixed", "naive"])
+@NAMED
+def test_the_starting_points_are_right_too(lowering, schedule):
+    agree([CASES["first layer"]], lowering, schedule=schedule)
+
+
+@pytest.mark.parametrize(("isa", "register"), [("avx2", "ymm"), ("avx512", "zmm"), ("amx", "zmm")])
+def test_machine_code_is_held_to_the_instruction_set_and_uses_its_vectors(isa, register):
+    module = lowered([CASES["pointwise, prime pixels"]], SpatialPack(), isa).module
+    executable = machinecode.compiled(scheduling.kernels(module, machine(isa), "default"), machine(isa))
+    assembly = "".join(library.inspect_source("asm") for library in executable.mod.imports)
+    assert f"%{register}0" in assembly
+    assert ("%zmm" in assembly) == (register == "zmm")
