@@ -2,7 +2,7 @@
 
     python studies/across-stack/pages.py [CUBE.nc]
 
-Without an argument: the study's cube under `artifacts/reference/across-stack`, or the smoke study's where there is none.
+Without an argument: the study's cube under `artifacts/reference/across-stack`, or the smoke study's if there is none.
 """
 
 import json
@@ -19,7 +19,7 @@ import xarray as xr
 
 from dlas import api
 from dlas.analysis import best, effects
-from dlas.analysis.quantities import Z, change, ended_well, estimates, find, flat, percent
+from dlas.analysis.quantities import estimates, flat, percent
 from dlas.errors import CubeError
 from dlas.rounding import with_interval
 
@@ -39,8 +39,9 @@ def newest() -> Path:
 
 def text(cube: xr.Dataset) -> str:
     """All that the README says of a cube, in Markdown."""
-    parts = (_label, _measured, _obstacles, _claims, _bars, _techniques, _primitives, _seeds, _matters, _figures)
-    return "\n".join(line for part in parts for line in part(cube))
+    parts = (_label, _measured, _obstacles, _claims, _bars, _techniques, _primitives, _seeds, _matters)
+    pictures = [f"![{title}](figures/{name}.svg)\n" for name, (title, _) in PICTURES.items()]
+    return "\n".join([*(line for part in parts for line in part(cube)), "### Pictures", "", *pictures])
 
 
 # --- what was measured ---------------------------------------------------------------------------------------------
@@ -55,9 +56,9 @@ def _label(cube: xr.Dataset) -> list[str]:
     if not is_smoke(cube):
         return []
     return [
-        "**The study itself has not been measured yet. What follows is the smoke study**: small networks on 8×8 digits, one "
-        "process a cell, measured on a busy machine. It shows what will stand here, and answers none of the questions "
-        "above.",
+        "**The study itself has not been measured yet. What follows is the smoke study**: small networks on 8×8 "
+        "digits, one process a cell, measured on a busy machine. It shows what will stand here, and answers none of "
+        "the questions above.",
         "",
     ]
 
@@ -121,8 +122,8 @@ def _techniques(cube: xr.Dataset) -> list[str]:
         figures = [_mean(found.sel(compression=text, codegen=name, primitive="native")) for name in names]
         accuracy = _accuracy_change(cube, text)
         rows.append((f"`{text}`", *figures, accuracy))
-    head = ["### Techniques", "", "Speed-up over the same stack uncompressed: geometric mean over data sets, networks and "
-            "hardware, lowest to highest, and in how many stacks. Accuracy likewise.", ""]  # fmt: skip
+    head = ["### Techniques", "", "Speed-up over the same stack uncompressed: geometric mean over data sets, networks "
+            "and hardware, lowest to highest, and in how many stacks. Accuracy likewise.", ""]  # fmt: skip
     return [*head, *_table(("", *names, "accuracy, pp"), rows), ""]
 
 
@@ -134,8 +135,8 @@ def _primitives(cube: xr.Dataset) -> list[str]:
     if not known:
         return []
     rows = [(f"`{text}`", *(_mean(found.sel(primitive=p, compression=text)) for p in known)) for text in compressions]
-    head = ["### Primitives", "", "In TVM: speed-up over its own choice (`native`: dense, spatially packed) for the same "
-            "network, as above.", ""]  # fmt: skip
+    head = ["### Primitives", "", "In TVM: speed-up over its own choice (`native`: dense, spatially packed) for the "
+            "same network, as above.", ""]  # fmt: skip
     return [*head, *_table(("", *(f"`{name}`" for name in known)), rows), ""]
 
 
@@ -200,10 +201,6 @@ PICTURES: dict[str, tuple[str, Callable[[xr.Dataset], object]]] = {
     "speedup": ("The fastest cells", lambda cube: cube.dlas.plot.bars("speedup", by="codegen", most=20)),
     "expected": ("Speed-up against what multiply-adds promise", lambda cube: cube.dlas.plot.expected(by="codegen")),
 }
-
-
-def _figures(cube: xr.Dataset) -> list[str]:
-    return ["### Pictures", "", *(f"![{title}](figures/{name}.svg)\n" for name, (title, _) in PICTURES.items())]
 
 
 def draw(cube: xr.Dataset, folder: Path) -> None:
