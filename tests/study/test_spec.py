@@ -525,3 +525,16 @@ def test_two_paths_that_would_have_one_name_are_refused():
         StudyError, match=r"dataset npz@b/x\.npz: .*/a/x\.npz and .*/b/x\.npz would both be called x; rename one"
     ):
         compose("s", {}, {"dataset": ["npz@a/x.npz", "npz@b/x.npz"]}, Measure(), {})
+
+
+# --- the page ---------------------------------------------------------------------------------------------------------
+
+
+def test_the_study_of_the_page_is_what_the_page_says(study):
+    page = (Path(__file__).parents[2] / "docs" / "studies.md").read_text(encoding="utf-8")
+    found = study(page.split("```toml\n")[1].split("```")[0])
+    factorial, around, star = (part.stacks(found.baseline) for part in found.parts)
+    assert (len(factorial), len(around), len(star)) == (5 * 2, 3, 2 + 3)
+    assert {(stack.codegen, stack.compression) for stack in around} == {("tvm", "weight-prune@0.9")}
+    assert len(found.stacks()) == 10 + 3 + 3
+    assert (found.measure, found.build_timeout) == (Measure(), 3600)
