@@ -13,6 +13,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+from dlas import fingerprint
 from dlas.errors import StoreError
 from dlas.fingerprint import digest, file_digest
 
@@ -23,6 +24,8 @@ _WRITTEN = ("key", "recipe", "facts", "files", "seconds")
 _NOTHING = (0, 0)
 _OUT_OF_SPACE = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
 _FULL = 1 << 20  # bytes
+_LARGE = 1 << 24  # bytes; smaller data are hashed as quickly as their hash is looked up
+_SETTLED = 2.0  # s without a change: before, file systems may give one time to two changes
 
 
 @dataclass(frozen=True)
@@ -188,6 +191,48 @@ def users() -> Store:
     """The store that `DLAS_STORE` names, else the one in the user's cache folder."""
     cache = Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser()
     return Store(Path(os.environ.get(STORE) or cache / "dlas").expanduser().resolve())
+
+
+def content(path: Path) -> str:
+    """`fingerprint.content`, kept in the user's store: large data are read once, until a name, time or size changes."""
+    stamps = _stamps(path)
+    size, changed = (
+        sum(size for _, size in stamps.values()),
+        max((time_ns for time_ns, _ in stamps.values()), default=0),
+    )
+    if size < _LARGE:
+        return fingerprint.content(path)
+    file = users().root / "contents" / f"{digest({'path': str(path)})}.json"
+    state = digest({name: list(stamp) for name, stamp in stamps.items()})
+    kept = _kept(file)
+    if kept.get("state") == state:
+        return str(kept["content"])
+    found = fingerprint.content(path)
+    if time.time() - changed / 1e9 > _SETTLED and _stamps(path) == stamps:
+        _keep(file, {"path": str(path), "state": state, "content": found})
+    return found
+
+
+def _stamps(path: Path) -> dict[str, tuple[int, int]]:
+    """Time and size of a file, or of each file in a folder, by name."""
+    files = [path] if path.is_file() else (found for found in path.rglob("*") if found.is_file())
+    return {str(file.relative_to(path)): _stamp(file) for file in files}
+
+
+def _kept(file: Path) -> dict[str, Any]:
+    try:
+        found = json.loads(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return found if isinstance(found, dict) and "content" in found else {}
+
+
+def _keep(file: Path, facts: Facts) -> None:
+    partial = file.with_suffix(f".{os.getpid()}.partial")
+    with suppress(OSError):  # a store that cannot be written keeps nothing
+        file.parent.mkdir(parents=True, exist_ok=True)
+        partial.write_text(json.dumps(facts), encoding="utf-8")
+        partial.rename(file)
 
 
 def read(folder: Path) -> Artifact | None:

@@ -6,7 +6,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any, cast
 
-from dlas import fingerprint, process, registry
+from dlas import artifacts, fingerprint, process, registry
 from dlas.artifacts import Artifact, Store
 from dlas.errors import BuildFailed, DataError
 from dlas.host import NATIVE, Host, Target
@@ -98,7 +98,7 @@ def _step(layer: str, option: Option, inputs: tuple[str, ...], places: Places) -
         ingredients |= option.ingredients()
     sources = {name: _located(layer, option, name, places) for name in registry.locators(option)}
     if sources:
-        ingredients["content"] = [fingerprint.content(path) for path in sources.values()]
+        ingredients["content"] = [artifacts.content(path) for path in sources.values()]
     paths = {name: str(path) for name, path in sources.items()}
     return Step(layer, registry.write((option,)), inputs, ingredients, paths)
 

@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from dlas import artifacts, fingerprint
 from dlas.artifacts import MANIFEST, Store, read
-from dlas.errors import StoreError
+from dlas.errors import DataError, StoreError
 from dlas.fingerprint import digest
 
 RECIPE = {"layer": "model", "option": "resnet8"}
@@ -283,3 +284,87 @@ def test_an_os_error_that_a_library_made_up_is_not_blamed_on_the_store(store):
 
     with pytest.raises(OSError, match="cannot identify image file"):
         store.build(RECIPE, unreadable)
+
+
+# --- what the user's data are, remembered ----------------------------------------------------------------------------
+
+
+@pytest.fixture
+def read_files(store, monkeypatch, forget):
+    """The names of the files that are read to be hashed, by processes that all have this store."""
+    monkeypatch.setenv("DLAS_STORE", str(store.root))
+    monkeypatch.setattr(artifacts, "_LARGE", 4)
+    names = []
+
+    def hashed(path):
+        names.append(path.name)
+        return digest({"content": path.read_text()})
+
+    monkeypatch.setattr(fingerprint, "file_digest", hashed)
+    return names
+
+
+def data_in(folder, **contents):
+    """A folder of files that were last changed a minute ago."""
+    for name, text in contents.items():
+        path = folder / "data" / name
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(text)
+        os.utime(path, (path.stat().st_mtime - 60,) * 2)
+    return folder / "data"
+
+
+def test_large_data_are_hashed_once_for_all_processes(read_files, tmp_path, forget):
+    path = data_in(tmp_path, a="roses", b="tulips")
+    first = artifacts.content(path)
+    assert sorted(read_files) == ["a", "b"]
+    forget()
+    assert artifacts.content(path) == first == fingerprint.content(path)
+    assert sorted(read_files) == ["a", "a", "b", "b"]  # by fingerprint.content alone
+
+
+@pytest.mark.parametrize("change", [{"a": "daisies"}, {"a": "ROSES"}, {"c": "daisies"}])
+def test_another_name_time_or_size_is_seen(read_files, tmp_path, forget, change):
+    path = data_in(tmp_path, a="roses", b="tulips")
+    before = artifacts.content(path)
+    data_in(tmp_path, **change)
+    os.utime(path / min(change), (0, 0))
+    forget()
+    assert artifacts.content(path) == fingerprint.content(path) != before
+
+
+def test_a_file_that_goes_is_seen(read_files, tmp_path, forget):
+    path = data_in(tmp_path, a="roses", b="tulips")
+    before = artifacts.content(path)
+    (path / "a").unlink()
+    forget()
+    assert artifacts.content(path) != before
+
+
+def test_small_data_and_data_in_change_are_not_remembered(read_files, tmp_path, store, monkeypatch):
+    path = data_in(tmp_path, a="roses")
+    (path / "a").write_text("tulips")  # a moment ago: it may change again at this very time
+    artifacts.content(path)
+    monkeypatch.setattr(artifacts, "_LARGE", 100)
+    artifacts.content(data_in(tmp_path, a="roses"))
+    assert not (store.root / "contents").exists()
+
+
+def test_a_ruined_memory_and_a_store_that_cannot_be_written_only_cost_time(read_files, tmp_path, store, forget):
+    path = data_in(tmp_path, a="roses")
+    expected = artifacts.content(path)
+    (kept,) = (store.root / "contents").iterdir()
+    kept.write_text("[1")
+    forget()
+    assert artifacts.content(path) == expected
+    kept.unlink()
+    kept.parent.rmdir()
+    kept.parent.write_text("no folder")
+    forget()
+    assert artifacts.content(path) == expected
+    assert read_files == ["a", "a", "a"]
+
+
+def test_data_that_are_not_there_are_named_as_ever(tmp_path):
+    with pytest.raises(DataError, match="nowhere does not exist; name a file or a folder that does"):
+        artifacts.content(tmp_path / "nowhere")

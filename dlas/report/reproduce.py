@@ -16,6 +16,7 @@ def study_toml(cube: xr.Dataset) -> str:
         lines += ["", "[[part]]", f"design = {_text(part['design'])}"]
         if part["design"] == "sample":
             lines += [f"cells = {part['cells']}", f"seed = {part['seed']}"]
+        lines += [f"set.{layer} = {_text(option)}" for layer, option in part.get("set", {}).items()]
         lines += [f"vary.{layer} = [{', '.join(_text(o) for o in options)}]" for layer, options in part["vary"].items()]
     return "\n".join([*lines, "", "[measure]", *_measure(spec["measure"])]) + "\n"
 

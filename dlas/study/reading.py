@@ -66,7 +66,7 @@ def _parts(entries: object, path: Path) -> list[dict[str, Any]]:
 
 def _part(entry: Mapping[str, Any], baseline: Stack, found: dict[str, Path], path: Path) -> Part:
     place = f"study {path} [[part]]"
-    _known(entry, ("design", "vary", "cells", "seed"), place)
+    _known(entry, ("design", "set", "vary", "cells", "seed"), place)
     design = entry.get("design", "factorial")
     if design not in DESIGNS:
         raise StudyError(f"{place}: design {design!r} is unknown; it is one of {', '.join(DESIGNS)}")
@@ -82,8 +82,18 @@ def _part(entry: Mapping[str, Any], baseline: Stack, found: dict[str, Path], pat
     wrong = next((layer for layer, texts in vary.items() if not _is_texts(texts)), None)
     if wrong:
         raise StudyError(f"{place}: vary.{wrong} must be a list of option texts")
-    options = {layer: varied(layer, texts, baseline, found) for layer, texts in vary.items()}
-    return Part(options, design, cells, seed)
+    departed = _departed(entry.get("set", {}), found, place)
+    own = baseline.perturb(**departed)
+    options = {layer: varied(layer, texts, own, found) for layer, texts in vary.items()}
+    return Part(options, design, cells, seed, departed)
+
+
+def _departed(entry: object, found: dict[str, Path], place: str) -> dict[str, str]:
+    """What a part replaces in the baseline before it varies anything."""
+    if not isinstance(entry, dict) or not all(isinstance(text, str) for text in entry.values()):
+        raise StudyError(f'{place}: set must be a table of options, as in set.codegen = "tvm"')
+    _known(entry, LAYERS, f"{place} set")
+    return {layer: take(layer, text, found) for layer, text in entry.items()}
 
 
 def _is_count(value: object) -> bool:

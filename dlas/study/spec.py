@@ -21,15 +21,19 @@ _UNITS = {"ms": 1e-3, "s": 1.0, "min": 60.0, "h": 3600.0}
 
 @dataclass(frozen=True)
 class Part:
-    """What varies, and how; `cells` and `seed` belong to the design `sample`."""
+    """What varies, and how, from the baseline with the layers in `set` replaced; `cells`, `seed` are of `sample`."""
 
     vary: Mapping[str, tuple[str, ...]]
     design: str = "factorial"
     cells: int = 0
     seed: int = 0
+    set: Mapping[str, str] = field(default_factory=dict)
 
     def stacks(self, baseline: Stack) -> list[Stack]:
         """The cells of this part."""
+        return self._varied(baseline.perturb(**self.set))
+
+    def _varied(self, baseline: Stack) -> list[Stack]:
         if self.design == "star":
             return [baseline.perturb(**{layer: text}) for layer, texts in self.vary.items() for text in texts]
         if self.design == "sample":

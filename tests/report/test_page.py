@@ -165,6 +165,15 @@ def test_the_study_in_the_page_is_the_study_of_the_cube(cube, tmp_path):
     assert vars(study.measure) == spec["measure"]
 
 
+def test_what_a_part_sets_is_in_the_study_of_the_page(cube, tmp_path):
+    spec = json.loads(cube.attrs["spec"])
+    spec["parts"][0]["set"] = {"codegen": "tvm"}
+    cube.attrs["spec"] = json.dumps(spec)
+    file = tmp_path / "by-hand.toml"
+    file.write_text(reproduce.study_toml(cube))
+    assert reading.read(file, {}).parts[0].set == {"codegen": "tvm"}
+
+
 def test_a_name_with_quotes_is_still_toml(cube):
     cube.attrs["spec"] = cube.attrs["spec"].replace("by-hand", 'a \\"b\\" \\\\ ü')
     assert tomllib.loads(reproduce.study_toml(cube))["name"] == 'a "b" \\ ü'

@@ -181,6 +181,35 @@ def test_parts_are_united_and_a_cell_of_two_parts_is_one_cell():
     assert [stack.compression for stack in stacks] == ["none", "int8", "weight-prune@0.5"]
 
 
+SET = """
+[baseline]
+codegen = "onnxruntime"
+[[part]]
+set.codegen = "tvm"
+set.compression = "weight-prune@0.80"
+vary.compression = ["weight-prune@0.9"]
+vary.primitive = ["csr-direct"]
+"""
+
+
+def test_a_part_may_replace_layers_of_the_baseline_before_it_varies_others(study):
+    found = study(SET)
+    cells = [(stack.compression, stack.primitive, stack.codegen) for stack in found.stacks()]
+    assert cells == [
+        ("none", "native", "onnxruntime"),
+        ("weight-prune@0.8", "native", "tvm"),
+        ("weight-prune@0.8", "csr-direct", "tvm"),
+        ("weight-prune@0.9", "native", "tvm"),
+        ("weight-prune@0.9", "csr-direct", "tvm"),
+    ]
+
+
+def test_a_path_that_a_part_sets_becomes_a_name_and_a_place(study):
+    found = study('[[part]]\nset.dataset = "npz@/data/flowers.npz"\nvary.compression = ["int8"]\n')
+    assert found.stacks()[1].dataset == "npz@flowers"
+    assert dict(found.places) == {"flowers": Path("/data/flowers.npz")}
+
+
 def sampled(cells, seed=1):
     return Part(VARY, "sample", cells, seed).stacks(Stack())
 
@@ -357,6 +386,18 @@ def test_an_author_of_nonsense_is_told_in_one_sentence_too(study, tmp_path, name
     assert sentence(study, tmp_path, BUGS[name], DlasError)
 
 
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ('set = "tvm"', 'study FILE [[part]]: set must be a table of options, as in set.codegen = "tvm"'),
+        ("set.codegen = 3", 'study FILE [[part]]: set must be a table of options, as in set.codegen = "tvm"'),
+        ('set.codgen = "tvm"', "study FILE [[part]] set: unknown key 'codgen' (did you mean 'codegen'?)"),
+    ],
+)
+def test_a_part_that_sets_nonsense_is_told(study, tmp_path, text, told):
+    assert sentence(study, tmp_path, f'[[part]]\n{text}\nvary.compression = ["int8"]\n') == told
+
+
 def test_a_part_in_single_brackets_is_told_as_such(study, tmp_path):
     assert "[[part]]" in sentence(study, tmp_path, '[part]\nvary.compression = ["int8"]\n')
     assert "unknown key" not in sentence(study, tmp_path, '[part]\nvary.compression = ["int8"]\n')
@@ -484,3 +525,16 @@ def test_two_paths_that_would_have_one_name_are_refused():
         StudyError, match=r"dataset npz@b/x\.npz: .*/a/x\.npz and .*/b/x\.npz would both be called x; rename one"
     ):
         compose("s", {}, {"dataset": ["npz@a/x.npz", "npz@b/x.npz"]}, Measure(), {})
+
+
+# --- the page ---------------------------------------------------------------------------------------------------------
+
+
+def test_the_study_of_the_page_is_what_the_page_says(study):
+    page = (Path(__file__).parents[2] / "docs" / "studies.md").read_text(encoding="utf-8")
+    found = study(page.split("```toml\n")[1].split("```")[0])
+    factorial, around, star = (part.stacks(found.baseline) for part in found.parts)
+    assert (len(factorial), len(around), len(star)) == (5 * 2, 3, 2 + 3)
+    assert {(stack.codegen, stack.compression) for stack in around} == {("tvm", "weight-prune@0.9")}
+    assert len(found.stacks()) == 10 + 3 + 3
+    assert (found.measure, found.build_timeout) == (Measure(), 3600)

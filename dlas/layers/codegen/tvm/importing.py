@@ -9,9 +9,11 @@ import numpy as np
 from dlas import network as networks
 
 if TYPE_CHECKING:
+    import onnx
     from tvm import ir, relax
 
 Array = np.ndarray[Any, Any]
+_UNPACKING = ("Cast", "Gather", "Identity", "Mul", "Reshape", "Slice")  # what stored weights are computed by
 
 
 def read(path: Path, batch: int) -> "ir.IRModule":
@@ -22,9 +24,29 @@ def read(path: Path, batch: int) -> "ir.IRModule":
 
     model = onnx.load(path)
     networks.fix_batch(model, batch)
+    _unpack(model)
     passes = relax.transform
     imported = passes.CanonicalizeBindings()(from_onnx(model, keep_params_in_input=False))
     return passes.DeadCodeElimination()(_simplified(imported))
+
+
+def _unpack(model: "onnx.ModelProto") -> None:
+    """Weights that the file computes from what it stores, as ternary ones, become initialisers; shapes stay."""
+    from onnx import numpy_helper
+    from onnx.reference import ReferenceEvaluator
+
+    known = {tensor.name: numpy_helper.to_array(tensor) for tensor in model.graph.initializer}
+    kept = []
+    for node in model.graph.node:
+        if node.op_type in _UNPACKING and all(name in known for name in node.input):
+            values = ReferenceEvaluator(node).run(None, {name: known[name] for name in node.input})
+            known |= dict(zip(node.output, map(np.asarray, values), strict=True))
+        else:
+            kept.append(node)
+    used = {name for node in kept for name in node.input}
+    del model.graph.initializer[:], model.graph.node[:]
+    model.graph.node.extend(kept)
+    model.graph.initializer.extend(numpy_helper.from_array(known[name], name) for name in known if name in used)
 
 
 def bindings(function: "relax.Function") -> "list[tuple[relax.Var, Any]]":

@@ -1,0 +1,228 @@
+"""Every figure, number and picture of this study's README, from the measured cube: `make study-pages`.
+
+    python studies/across-stack/pages.py [CUBE.nc]
+
+Without an argument: the study's cube under `artifacts/reference/across-stack`, or the smoke study's if there is none.
+"""
+
+import json
+import sys
+from collections import Counter
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import bars2018
+import claims
+import numpy as np
+import seeds
+import xarray as xr
+
+from dlas import api
+from dlas.analysis import best, effects
+from dlas.analysis.quantities import estimates, flat, percent
+from dlas.errors import CubeError
+from dlas.rounding import with_interval
+
+HERE = Path(__file__).parent
+README = HERE / "README.md"
+FIGURES = HERE / "figures"
+REFERENCE = HERE.parents[1] / "artifacts" / "reference" / "across-stack"
+START, END = "<!-- from the cube -->\n", "<!-- end of what is from the cube -->\n"
+SMOKE = "smoke"
+Rows = Sequence[Sequence[str]]
+
+
+def newest() -> Path:
+    """The cube that the README is about: the study's, else the smoke study's."""
+    return next((path for name in ("study", SMOKE) if (path := REFERENCE / f"{name}.nc").exists()), REFERENCE)
+
+
+def text(cube: xr.Dataset) -> str:
+    """All that the README says of a cube, in Markdown."""
+    parts = (_label, _measured, _obstacles, _claims, _bars, _techniques, _primitives, _seeds, _matters)
+    pictures = [f"![{title}](figures/{name}.svg)\n" for name, (title, _) in PICTURES.items()]
+    return "\n".join([*(line for part in parts for line in part(cube)), "### Pictures", "", *pictures])
+
+
+# --- what was measured ---------------------------------------------------------------------------------------------
+
+
+def is_smoke(cube: xr.Dataset) -> bool:
+    """Whether a cube is of the smoke study, whose findings are about digits and say nothing of the study's question."""
+    return SMOKE in cube.attrs["title"]
+
+
+def _label(cube: xr.Dataset) -> list[str]:
+    if not is_smoke(cube):
+        return []
+    return [
+        "**The study itself has not been measured yet. What follows is the smoke study**: small networks on 8×8 "
+        "digits, one process a cell, measured on a busy machine. It shows what will stand here, and answers none of "
+        "the questions above.",
+        "",
+    ]
+
+
+def _measured(cube: xr.Dataset) -> list[str]:
+    counts = Counter(status for status in flat(cube, "status") if status != "unplanned")
+    host = json.loads(cube.attrs["host"])
+    noise = json.loads(cube.attrs["noise"]).get("", {})
+    days = ", ".join(json.loads(cube.attrs["measured"]))
+    words = ", ".join(f"{count} {status}" for status, count in counts.most_common())
+    told = [f"{sum(counts.values())} cells: {words}. Measured on {days}: {host['cpu']}, {host['cores']} processors."]
+    if noise:
+        told.append(f"Noise floor of that host then: ±{percent(noise['floor'], 0, 0)}.")
+    spent = [(name, float(np.nansum(flat(cube, name)))) for name in ("train_time", "build_time")]
+    told.append(f"Summed over the cells, {', '.join(f'{name} {value / 3600:.2g} h' for name, value in spent)}.")
+    return ["### What was measured", "", " ".join(told), ""]
+
+
+def _obstacles(cube: xr.Dataset) -> list[str]:
+    pairs = zip(flat(cube, "status"), flat(cube, "reason"), strict=True)
+    reasons = Counter((status, reason) for status, reason in pairs if status not in ("ok", "unplanned"))
+    rows = [(status, str(count), reason or "-") for (status, reason), count in reasons.most_common()]
+    if not rows:
+        return ["Every planned cell ended well.", ""]
+    return ["Cells without figures, and why:", "", *_table(("status", "cells", "reason"), rows), ""]
+
+
+# --- findings ------------------------------------------------------------------------------------------------------
+
+
+def _claims(cube: xr.Dataset) -> list[str]:
+    rows = [
+        (found.claim.number, found.claim.text, found.claim.source, f"**{found.verdict}**", found.told)
+        for found in claims.verdicts(cube)
+    ]
+    return ["### Claims", "", *_table(("", "claim", "whose", "verdict", "evidence"), rows), ""]
+
+
+def _bars(cube: xr.Dataset) -> list[str]:
+    head = ["### The bars of 2018", ""]
+    found = bars2018.bars(cube)
+    if not found:
+        return [*head, "No cell of this cube stands beside a bar of 2018.", ""]
+    rows = [
+        (bar.network, bar.technique, bar.threads, f"{bar.theirs:.2f}×", bar.dataset, with_interval(*bar.interval) + "×",
+         bar.agrees)
+        for bar in found
+    ]  # fmt: skip
+    names = ("network", "technique", "threads", f"2018, i7 ({bars2018.SOURCE})", "data here", "here", "")
+    same = Counter(bar.agrees for bar in found)
+    words = ", ".join(f"{count} {kind}" for kind, count in same.most_common())
+    return [*head, f"Speed-up over the plain network. Of {len(found)} bars: {words}.", "", *_table(names, rows), ""]
+
+
+def _techniques(cube: xr.Dataset) -> list[str]:
+    """Geometric mean of the speed-up over the uncompressed network, by technique and code generator."""
+    found = _over(cube, "compression", "none")
+    names = [str(text) for text in cube["codegen"].values]
+    rows = []
+    for text in (str(text) for text in cube["compression"].values if text != "none"):
+        figures = [_mean(found.sel(compression=text, codegen=name, primitive="native")) for name in names]
+        accuracy = _accuracy_change(cube, text)
+        rows.append((f"`{text}`", *figures, accuracy))
+    head = ["### Techniques", "", "Speed-up over the same stack uncompressed: geometric mean over data sets, networks "
+            "and hardware, lowest to highest, and in how many stacks. Accuracy likewise.", ""]  # fmt: skip
+    return [*head, *_table(("", *names, "accuracy, pp"), rows), ""]
+
+
+def _primitives(cube: xr.Dataset) -> list[str]:
+    """Geometric mean of the speed-up over `native` (TVM's own spatial packing), by primitive and compression."""
+    found = _over(cube, "primitive", "native").sel(codegen=claims.UNTUNED)
+    known = [str(text) for text in cube["primitive"].values if text != "native"]
+    compressions = [str(t) for t in cube["compression"].values if np.isfinite(found.sel(compression=t)).any()]
+    if not known:
+        return []
+    rows = [(f"`{text}`", *(_mean(found.sel(primitive=p, compression=text)) for p in known)) for text in compressions]
+    head = ["### Primitives", "", "In TVM: speed-up over its own choice (`native`: dense, spatially packed) for the "
+            "same network, as above.", ""]  # fmt: skip
+    return [*head, *_table(("", *(f"`{name}`" for name in known)), rows), ""]
+
+
+def _over(cube: xr.Dataset, layer: str, option: str) -> xr.DataArray:
+    """Logarithm of the speed-up of each cell that ended well over the one with another option of a layer."""
+    logs = xr.zeros_like(cube["latency"]).copy(data=estimates(cube, "latency").values.reshape(cube["latency"].shape))
+    found: xr.DataArray = logs.sel({layer: option}, drop=True) - logs
+    return found
+
+
+def _mean(logs: xr.DataArray) -> str:
+    known = logs.values[np.isfinite(logs.values)]
+    if not len(known):
+        return ""
+    mean, low, high = np.exp([known.mean(), known.min(), known.max()])
+    return f"{mean:.2f}× ({low:.2f} to {high:.2f}; {len(known)})" if len(known) > 1 else f"{mean:.2f}× (1)"
+
+
+def _accuracy_change(cube: xr.Dataset, compression: str) -> str:
+    plain, own = (cube["accuracy"].where(cube["status"] == "ok").sel(compression=c) for c in ("none", compression))
+    differences = 100 * (own - plain).values
+    known = differences[np.isfinite(differences)]
+    if not len(known):
+        return ""
+    return f"{known.mean():+.1f} ({known.min():+.1f} to {known.max():+.1f}; {len(known)})"
+
+
+def _seeds(cube: xr.Dataset) -> list[str]:
+    found = seeds.spreads(cube)
+    if not found:
+        return []
+    own = seeds.spreads(cube, changes=False)
+    rows = [
+        (f"`{text}`", *(f"{100 * s[text].deviation:.2f}" if text in s else "" for s in (own, found)),
+         str(spread.freedom))
+        for text, spread in found.items()
+    ]  # fmt: skip
+    names = ("", "accuracy, pp", "change by the compression, pp", "degrees of freedom")
+    return ["### Chance", "", "Standard deviation between seeds, by which the claims about accuracy are widened.", "",
+            *_table(names, rows), ""]  # fmt: skip
+
+
+def _matters(cube: xr.Dataset) -> list[str]:
+    said = []
+    for telling in (lambda: effects.sentences(effects.effects(cube)), lambda: best.sentences(best.best(cube))):
+        try:
+            said += telling()
+        except CubeError as problem:
+            said.append(f"Not told: {problem}.")
+    return ["### In a few sentences", "", *(f"- {sentence}" for sentence in said), ""]
+
+
+def _table(names: Sequence[str], rows: Rows) -> list[str]:
+    lines = [names, ["---"] * len(names), *rows]
+    return [f"| {' | '.join(cell.replace('|', '&#124;') for cell in row)} |" for row in lines]
+
+
+# --- pictures ------------------------------------------------------------------------------------------------------
+
+PICTURES: dict[str, tuple[str, Callable[[xr.Dataset], object]]] = {
+    "pareto": ("Accuracy against latency", lambda cube: cube.dlas.plot.pareto(by="compression")),
+    "speedup": ("The fastest cells", lambda cube: cube.dlas.plot.bars("speedup", by="codegen", most=20)),
+    "expected": ("Speed-up against what multiply-adds promise", lambda cube: cube.dlas.plot.expected(by="codegen")),
+}
+
+
+def draw(cube: xr.Dataset, folder: Path) -> None:
+    """Write the pictures."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, (_, picture) in PICTURES.items():
+        picture(cube).save(folder / f"{name}.svg")  # type: ignore[attr-defined]
+
+
+def readme(cube: xr.Dataset, before: str) -> str:
+    """The README with what it says of the cube replaced."""
+    head, rest = before.split(START)
+    return head + START + "\n" + text(cube) + "\n" + END + rest.split(END)[1]
+
+
+def write(path: Path) -> None:
+    """Write README and pictures anew."""
+    cube = api.open_cube(path)
+    README.write_text(readme(cube, README.read_text(encoding="utf-8")), encoding="utf-8")
+    draw(cube, FIGURES)
+    print(f"{README} and {FIGURES} are those of {path}")
+
+
+if __name__ == "__main__":
+    write(Path(sys.argv[1]) if len(sys.argv) > 1 else newest())

@@ -1,0 +1,80 @@
+"""The study's README says what its cube says, and nothing else; what is committed was measured."""
+
+import json
+
+import keep
+import pages
+import pytest
+from handmade import HOST
+from stacks import figures_of, planted
+
+from dlas import api, cube
+
+
+def test_every_figure_of_the_readme_is_that_of_the_committed_cube():
+    written = pages.README.read_text(encoding="utf-8")
+    assert pages.readme(api.open_cube(pages.newest()), written) == written
+
+
+@pytest.mark.slow
+def test_every_picture_is_that_of_the_committed_cube(tmp_path):
+    pages.draw(api.open_cube(pages.newest()), tmp_path)
+    drawn = {file.name: file.read_text(encoding="utf-8") for file in tmp_path.iterdir()}
+    assert drawn == {file.name: file.read_text(encoding="utf-8") for file in pages.FIGURES.iterdir()}
+
+
+def test_the_committed_summary_is_that_of_the_committed_cube():
+    path = pages.newest()
+    told = json.loads(path.with_suffix(".json").read_text(encoding="utf-8"))
+    assert told["digest"] == api.open_cube(path).attrs["digest"]
+    assert told["cells"]["ok"] > 0
+    assert told["journal"]["runs"] >= told["cells"]["ok"]
+
+
+@pytest.fixture
+def small():
+    values = [
+        ({"compression": "fp16"}, figures_of(-0.5, 0.89)),
+        ({"compression": "fp16", "primitive": "direct"}, figures_of(0.5, 0.89)),
+        ({"primitive": "direct"}, figures_of(0.25)),
+        ({"primitive": "gemm"}, {"status": "failed", "reason": "it crashed"}),
+    ]
+    return planted(values, HOST)
+
+
+def test_tables_hold_what_was_planted(small):
+    said = pages.text(small)
+    assert "5 cells: 4 ok, 1 failed." in said
+    assert "| failed | 1 | it crashed |" in said
+    assert "| `fp16` | 1.65× (1) | -1.0 (-1.0 to -1.0; 2) |" in said  # the same stack uncompressed, native
+    assert "| `none` | 0.78× (1) |" in said  # direct against native
+    assert "No cell of this cube stands beside a bar of 2018." in said
+
+
+def test_only_the_smoke_study_is_labelled_as_no_answer(small):
+    assert "has not been measured yet" not in pages.text(small)
+    small.attrs["title"] = "across-stack, smoke"
+    assert pages.text(small).startswith("**The study itself has not been measured yet.")
+
+
+def test_what_stands_outside_the_marks_is_kept(small):
+    before = "# Title\n" + pages.START + "of an earlier cube\n" + pages.END + "# Limits\n"
+    after = pages.readme(small, before)
+    assert after.startswith("# Title\n" + pages.START)
+    assert after.endswith(pages.END + "# Limits\n")
+    assert "of an earlier cube" not in after
+    assert pages.readme(small, after) == after
+
+
+def test_a_cube_is_kept_with_its_summary(small, tmp_path):
+    from dlas.study.journal import Journal
+
+    small.attrs["title"] = "across-stack, smoke"
+    path = tmp_path / "run.nc"
+    cube.save(small, path)
+    Journal(path.with_suffix(".journal")).close()
+    copy = keep.keep(path, tmp_path / "kept")
+    assert copy.name == "smoke.nc"
+    assert api.open_cube(copy).attrs["digest"] == small.attrs["digest"]
+    told = json.loads(copy.with_suffix(".json").read_text(encoding="utf-8"))
+    assert (told["cells"], told["journal"]) == ({"ok": 4, "failed": 1}, {"sessions": 0, "blocks": 0, "runs": 0})
