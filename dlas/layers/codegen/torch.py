@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     import torch
 
     from dlas.host import Host
+    from dlas.layers.codegen.profiling import Profiled
     from dlas.stack import Stack
 
 # Promised arithmetic → flags of processors that have it; others emulate it, up to twelve times slower.
@@ -74,6 +75,12 @@ class Torch:
     def load(self, executable: Artifact, place: Place) -> "_Runner":
         """Rebuild the module, in half precision where the network promises its arithmetic."""
         return _Runner(networks.rebuild(executable), place, executable.facts["precision"])
+
+    def profile(self, executable: Artifact, place: Place) -> "Profiled":
+        """The same under PyTorch's profiler."""
+        from dlas.layers.codegen import profile_torch
+
+        return profile_torch.Recorded(self.load(executable, place), _KINDS)
 
     def idle(self, executable: Artifact, place: Place) -> "_Runner":
         """A module that gives back its input."""

@@ -13,6 +13,7 @@ from dlas.layers.codegen.tvm import linking
 from dlas.option import parameter
 
 if TYPE_CHECKING:
+    from dlas.layers.codegen.profiling import Profiled
     from dlas.layers.codegen.tvm.runner import VirtualMachineRunner
     from dlas.stack import Stack
 
@@ -58,6 +59,12 @@ class Tvm:
         from dlas.layers.codegen.tvm.runner import VirtualMachineRunner
 
         return VirtualMachineRunner(executable, place, "main")
+
+    def profile(self, executable: Artifact, place: Place) -> "Profiled":
+        """The same while the virtual machine tells of every call."""
+        from dlas.layers.codegen.tvm import profile
+
+        return profile.Called(executable, place)
 
     def idle(self, executable: Artifact, place: Place) -> "VirtualMachineRunner":
         """The function beside the network's that gives back its input."""
