@@ -1,5 +1,6 @@
 """Which operator of the network a kernel is, and which operator of another network it is compared with."""
 
+import math
 from collections.abc import Callable, Hashable, Iterable, Sequence
 
 from dlas.layers.codegen.profiling import Step
@@ -12,11 +13,11 @@ Pair = tuple[Operator | None, Operator | None]
 def assigned(profile: Profile) -> dict[int, Operator]:
     """Operators by the position of the kernel that they ran as.
 
-    By name where the kernel keeps one; the others in order, among those with weights of the same shape where the
-    runtime tells it; then in order among those of one kind, if there are as many kernels as operators.
+    By name where the kernel keeps one; the others in order among those with weights of the same shape, then of the same
+    size (packed weights have another shape), then of one kind: wherever there are as many kernels as operators.
     """
     found = _by_name(profile)
-    for feature in (_shape, _kind):
+    for feature in (_shape, _size, _kind):
         left = [o for o in profile.operators if o not in found.values()]
         heavy = [i for i, step in enumerate(profile.steps) if step.kind in HEAVY and i not in found]
         found |= _in_order(heavy, profile.steps, left, feature)
@@ -37,6 +38,11 @@ def _by_name(profile: Profile) -> dict[int, Operator]:
 def _shape(one: Step | Operator) -> Hashable:
     shape = one.weights if isinstance(one, Step) else one.shape
     return (one.kind, shape) if shape else None
+
+
+def _size(one: Step | Operator) -> Hashable:
+    shape = one.weights if isinstance(one, Step) else one.shape
+    return (one.kind, math.prod(shape)) if shape else None
 
 
 def _kind(one: Step | Operator) -> Hashable:

@@ -114,7 +114,8 @@ class _Side:
         if operator is None or place is None:
             return None
         step = self._profile.steps[place]
-        covered = (name for name in step.covers if name.partition("/")[0] != operator.name)
+        itself = (operator.name, step.name.partition("/")[0])
+        covered = (name for name in step.covers if name.partition("/")[0] not in itself)
         weights = operator.parameters * _WIDTHS.get(step.precision, 4)
         return Part(
             seconds=step.seconds,

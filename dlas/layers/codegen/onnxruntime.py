@@ -69,9 +69,11 @@ class OnnxRuntime:
         """The same while the session writes down each of its nodes."""
         from dlas.layers.codegen import profile_onnxruntime
 
-        folder = tempfile.TemporaryDirectory()
-        runner = _Runner(executable.file(MODEL), place, str(Path(folder.name) / "profile"))
-        return profile_onnxruntime.Traced(runner, runner.session, folder, _KINDS, _INTEGER)
+        def traced(model: Path | bytes, folder: str) -> profile_onnxruntime.Source:
+            runner = _Runner(model, place, str(Path(folder) / "trace"))
+            return runner, runner.session
+
+        return profile_onnxruntime.Traced(executable.file(MODEL), traced, _KINDS, _INTEGER)
 
     def idle(self, executable: Artifact, place: Place) -> "_Runner":
         """A network that gives back its input."""

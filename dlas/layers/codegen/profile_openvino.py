@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from dlas.layers.codegen import Runner
 
 _KINDS = {"Convolution": "convolution", "FullyConnected": "linear", "MatMul": "linear", "Gemm": "linear"}
+_ENDS = ("Input", "Output", "Const")
 # A counter adds whole microseconds, rounded down: on average half of one is lost in each inference.
 _LOST = 0.5
 _WIDTHS = {"f32": 4, "i32": 4, "f16": 2, "bf16": 2, "i64": 8}
@@ -65,9 +66,9 @@ class Counted:
         nodes = {node.get_friendly_name(): node for node in self._compiled.get_runtime_model().get_ops()}
         ordered = sorted(nodes.items(), key=lambda item: int(_fact(item[1], "execOrder")))
         for name, node in ordered:
-            if _fact(node, "execTimeMcs") == "not_executed" or name not in seconds:
-                continue
             implementation, kind = _fact(node, "primitiveType"), _fact(node, "layerType")
+            if name not in seconds or kind in _ENDS:
+                continue
             covers = tuple(filter(None, _fact(node, "originalLayersNames").split(",")))
             yield Step(
                 name=name,

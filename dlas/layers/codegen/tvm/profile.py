@@ -1,8 +1,9 @@
 """The functions of a library timed one by one, in the network's order and with the network's own arrays."""
 
 import json
+import re
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,17 +14,22 @@ from dlas.host import Place
 from dlas.layers.codegen.profiling import Step, midmean
 from dlas.layers.codegen.tvm.runner import KERNELS, VirtualMachineRunner
 
+_SPARSE = ("csr", "bsr")
 _MACHINE = "vm."  # begins the names of what the virtual machine does itself: it makes and frees arrays
 
 
 @dataclass(frozen=True)
 class Call:
-    """A function of the library and what it was called with; `weights` are the bytes that no other function wrote."""
+    """A function of the library and what it was called with.
+
+    `weights` are the bytes that no other function wrote, `shape` is that of the largest array among them.
+    """
 
     name: str
     function: Callable[..., Any]
     arguments: tuple[Any, ...]
     weights: int
+    shape: tuple[int, ...]
     activations: int
 
 
@@ -72,8 +78,9 @@ class Called:
         """The library's functions in the order in which they were called."""
         if not all(self._taken):
             raise BuildFailed("TVM's functions were asked for before the second inference")
-        listed = operators([call.weights for call in self._calls], self._kernels)
-        return [_step(*each) for each in zip(self._calls, self._taken, listed, strict=True)]
+        # Fusion may change the order of functions, so the list of kernels tells only how many operators there are.
+        heaviest = sorted(range(len(self._calls)), key=lambda i: -self._calls[i].weights)[: len(self._kernels)]
+        return [_step(call, self._taken[i], i in heaviest) for i, call in enumerate(self._calls)]
 
 
 def _calls(noted: Sequence[tuple[str, Any, tuple[Any, ...]]], fed: Any) -> Iterator[Call]:
@@ -82,29 +89,22 @@ def _calls(noted: Sequence[tuple[str, Any, tuple[Any, ...]]], fed: Any) -> Itera
     for name, function, arguments in noted:
         arrays = [argument for argument in arguments if hasattr(argument, "data_ptr")]
         written.add(arrays[-1].data_ptr())
-        sizes = [array.numpy().nbytes for array in arrays]
-        passed = [size for array, size in zip(arrays, sizes, strict=True) if array.data_ptr() in written]
-        yield Call(name, function, arguments, sum(sizes) - sum(passed), sum(passed))
+        constant = [array.numpy() for array in arrays if array.data_ptr() not in written]
+        passed = sum(array.numpy().nbytes for array in arrays if array.data_ptr() in written)
+        largest = max(constant, key=lambda array: array.size).shape if constant else ()
+        yield Call(name, function, arguments, sum(array.nbytes for array in constant), tuple(largest), passed)
 
 
-def operators(weights: Sequence[int], kernels: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any] | None]:
-    """For each call the listed kernel that it is: those that read the most weights, in order, as many as are listed."""
-    heaviest = sorted(range(len(weights)), key=lambda i: -weights[i])[: len(kernels)]
-    found = dict(zip(sorted(heaviest), kernels, strict=True))
-    return [found.get(i) for i in range(len(weights))]
-
-
-def _step(call: Call, taken: Sequence[int], kernel: Mapping[str, Any] | None) -> Step:
-    seconds = midmean(taken) * 1e-9
-    if kernel is None:
-        return Step(call.name, call.name, seconds, call.name, "float32", activations=call.activations)
+def _step(call: Call, taken: Sequence[int], operator: bool) -> Step:
+    plain = re.sub(r"^fused_|\d+", "", call.name)
+    kind = "linear" if "linear" in plain else "convolution"
     return Step(
         name=call.name,
-        kind=kernel["kind"],
-        seconds=seconds,
-        implementation=kernel["implementation"],
-        precision=kernel["precision"],
-        sparse=kernel["sparse"],
-        covers=(kernel["operator"],),
+        kind=kind if operator else plain,
+        seconds=midmean(taken) * 1e-9,
+        implementation=plain,
+        precision="float32",
+        sparse=plain.startswith(_SPARSE),
+        weights=call.shape if operator else (),
         activations=call.activations,
     )
