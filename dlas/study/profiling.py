@@ -82,7 +82,9 @@ def profiles(subjects: Sequence[Subject], listen: Listen, windows: int = WINDOWS
             order = range(len(children)) if number % 2 == 0 else reversed(range(len(children)))
             for i in order:
                 told[i].append(children[i].ask({"do": "window"}, _TIMEOUT))
-    return [_summarised(*each) for each in zip(subjects, told, loaded, strict=True)]
+    # No comparison mixes clocks: where one of them needs the wall's, all are told by it.
+    clock = "wall" if any(subject.command.clock == "wall" for subject in subjects) else "cpu"
+    return [_summarised(*each, clock) for each in zip(subjects, told, loaded, strict=True)]
 
 
 def _child(subject: Subject) -> Child:
@@ -95,6 +97,5 @@ def _load(child: Child, subject: Subject) -> Message:
     return child.ask({"do": "load", "place": vars(subject.command.place), **folders}, _TIMEOUT)
 
 
-def _summarised(subject: Subject, windows: Sequence[Mapping[str, Any]], loaded: Message) -> Profile:
-    clock, codegen = subject.command.clock, subject.stack.codegen
-    return profile.summarised(windows, subject.label, codegen, clock, loaded, subject.network)
+def _summarised(subject: Subject, windows: Sequence[Mapping[str, Any]], loaded: Message, clock: str) -> Profile:
+    return profile.summarised(windows, subject.label, subject.stack.codegen, clock, loaded, subject.network)

@@ -42,8 +42,7 @@ def explain(before: Profile, after: Profile) -> Explanation:
 def _whole(before: Profile, after: Profile) -> str:
     difference = after.whole - before.whole
     half = _Z * (before.whole_error**2 + after.whole_error**2) ** 0.5
-    figures = f"{after.label} takes {time(after.whole)}, {before.label} {time(before.whole)} ({before.clock} time"
-    figures += ")" if before.clock == after.clock else f" there, {after.clock} time here)"
+    figures = f"{after.label} takes {time(after.whole)}, {before.label} {time(before.whole)} ({before.clock} time)"
     if abs(difference) <= half:
         return f"{figures}: no difference beyond noise (±{time(half)})."
     word = "slower" if difference > 0 else "faster"
