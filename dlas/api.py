@@ -113,11 +113,13 @@ def explain(
     *,
     data: Mapping[str, Path] | None = None,
     listen: Listen = nobody,
+    windows: int = 15,
 ) -> "Explanation":
     """Why one stack of a cube is faster or slower than another, from the runtimes' own profilers, run now and here.
 
-    Both stacks are the cube's baseline with some layers changed (layer → option); they must lie in the store. Raises
-    DlasError for what cannot run here, is not in the store, or has no profiler.
+    Both stacks are the cube's baseline with some layers changed (layer → option); they must lie in the store. Each is
+    loaded so many times under its profiler (`windows`), in turns with the other. Raises DlasError
+    for what cannot run here, is not in the store, or has no profiler.
     """
     from dlas import cube
     from dlas.analysis.explain import explain as explained
@@ -129,7 +131,7 @@ def explain(
         raise StudyError("both stacks are the same; name at least one layer=option that differs")
     here, kept = host.probe(), store()
     subjects = [profiling.subject(stack, study, kept, here) for stack in stacks]
-    return explained(*profiling.profiles(subjects, listen))
+    return explained(*profiling.profiles(subjects, listen, windows))
 
 
 def open_cube(path: str | Path) -> "xr.Dataset":

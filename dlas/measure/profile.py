@@ -1,5 +1,6 @@
 """What a profile of one cell is, made of what its child told in several windows."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -16,6 +17,7 @@ from dlas.layers.codegen.profiling import Step
 from dlas.measure import proof
 
 _DEVIATION = 1.4826  # median absolute deviation → standard deviation of a normal distribution
+_UNIFORM = 12**-0.5  # standard deviation of a uniform distribution over its width
 _MEDIAN = 1.2533  # standard error of a median over that of a mean, for many normal values
 
 
@@ -48,7 +50,8 @@ class Profile:
 
     `whole` is the time without the profiler and `profiled` with it, in seconds of `clock` (`cpu`, or `wall` where more
     than one thread or another device computes); `steps` are medians over the windows, `errors` the standard errors of
-    their seconds, as `whole_error` is of the whole; `operators` are the network's, in the order of its file.
+    their seconds, in which the resolution of the runtime's clock counts, `whole_error` that of the whole. `operators`
+    are the network's, in the order of its file.
     """
 
     label: str
@@ -97,7 +100,9 @@ def summarised(
         steps=tuple(
             replace(step, seconds=float(value)) for step, value in zip(told[0], np.median(seconds, axis=0), strict=True)
         ),
-        errors=tuple(map(float, _error(seconds))),
+        errors=tuple(
+            math.hypot(error, step.resolution * _UNIFORM) for error, step in zip(_error(seconds), told[0], strict=True)
+        ),
         operators=tuple(operators(net)),
     )
 

@@ -19,7 +19,6 @@ from dlas.stack import Stack
 from dlas.study.progress import Listen, Progress
 from dlas.study.spec import Study
 
-WINDOWS = 15  # fresh loads under the profiler of each stack
 _TIMEOUT = 300.0  # s for one window, of which the profiler's own work is most
 
 
@@ -71,7 +70,7 @@ def _lacks(label: str, missing: Sequence[Step], store: Store) -> str:
     )
 
 
-def profiles(subjects: Sequence[Subject], listen: Listen, windows: int = WINDOWS) -> list[Profile]:
+def profiles(subjects: Sequence[Subject], listen: Listen, windows: int) -> list[Profile]:
     """Profile the subjects window by window in turns, so that what disturbs the host disturbs all of them."""
     with measuring_lock(), ExitStack() as undo:
         children = [undo.enter_context(_child(subject)) for subject in subjects]

@@ -108,8 +108,8 @@ def test_zeros_that_are_multiplied():
     steps = [step(name, 100) for name in NAMES]
     pruned = profile("pruned", steps, [operator(name, zeros=0.9) for name in NAMES])
     assert said(baseline(), pruned, "zero") == [
-        "90 % of the weights are zero, but 3 of 3 kernels ran dense (most as brgconv_avx2_f32): zeros are multiplied like "
-        "all others, 300 µs of 300 µs."
+        "90 % of the weights are zero, but 3 of 3 kernels ran dense (most as brgconv_avx2_f32): zeros are multiplied "
+        "like all others, 300 µs of 300 µs."
     ]
     assert not said(pruned, pruned, "zero")
 
@@ -131,10 +131,24 @@ def test_operators_that_an_int8_network_leaves_in_floating_point():
     found = explain(baseline(), int8).sentences
     assert "1 of 3 convolutions ran in floating point though the network is int8: 40 % of the time." in found
     assert "Re-quantising and converting takes 40 µs in 2 kernels, 16 % of the time, 40 µs more than before." in found
-    assert (
-        "Element-wise kernels take 30 µs, 30 µs more than before: 1 of 1 ran in floating point between quantised "
-        "operators (1 jit_avx2_f32)." in found
+
+
+def test_what_is_not_fused_any_more():
+    fused = profile(
+        "baseline",
+        [step(name, 100, covers=(name, f"{name}/silu", f"silu_{name}")) for name in NAMES],
+        map(operator, NAMES),
     )
+    steps = [step(name, 40, kernel="jit_avx2_I8", precision="int8") for name in NAMES]
+    steps += [step(f"s{name}", 10, kind="Eltwise", kernel="jit_avx2_f32", covers=(f"silu_{name}",)) for name in NAMES]
+    int8 = profile("compression=int8", steps, map(operator, NAMES), precision="int8")
+    found = explain(fused, int8).sentences
+    assert (
+        "3 kernels of 30 µs (20 % of the time) do what was fused into operators before (3 Eltwise; as 3 jit_avx2_f32)."
+    ) in found
+    assert (
+        "All 3 convolutions ran in integers, but on avx2, which has no dot product of bytes (VNNI): little to gain."
+    ) in found
 
 
 def test_channels_that_do_not_fill_vectors():
@@ -144,8 +158,8 @@ def test_channels_that_do_not_fill_vectors():
         [operator("a", outputs=13, macs=80_000), operator("b"), operator("c")],
     )
     assert said(baseline(), narrow, "vector") == [
-        "1 convolution has channels (13) that are not a multiple of 8, the vector width: 20 % fewer operations, but "
-        "20 % more time at 1.33 GFLOP/s instead of 2 (the longest: a, brgconv_avx2_f32 → jit_gemm_f32)."
+        "1 convolution has channels (13) that are not a multiple of 8, the vector width: 20 % fewer operations, "
+        "20 % more time, at 1.33 GFLOP/s instead of 2 (the longest: a, brgconv_avx2_f32 → jit_gemm_f32)."
     ]
 
 
@@ -154,8 +168,9 @@ def test_threads_that_wait_for_each_other():
     one = profile("baseline", [step(name, 12) for name in NAMES], small)
     two = profile("cpu@threads=2", [step(name, 11) for name in NAMES], small, threads=2)
     assert said(one, two, "threads instead") == [
-        "2 threads instead of 1, 1.09× the speed: the network takes 36 µs, and 3 of 3 operators take less than 20 µs each "
-        "(12 µs on average): dealing out the work and waiting for the other threads costs about as much as it saves."
+        "2 threads instead of 1, 1.09× the speed: the network takes 36 µs, and 3 of 3 operators take less than 20 µs "
+        "each (12 µs on average): dealing out the work and waiting for the other threads costs about as much as "
+        "it saves."
     ]
     fast = profile("cpu@threads=2", [step(name, 6) for name in NAMES], small, threads=2)
     assert not said(one, fast, "dealing out")

@@ -10,6 +10,7 @@ from dlas.measure.profile import Profile
 MANY_ZEROS = 0.1  # more zeros than before from which one would expect speed
 MUCH = 0.05  # of the whole; what takes less is not worth a sentence
 SHORT = 20e-6  # s; kernels below are over before another thread has woken (tens of microseconds)
+_WITHOUT_DOT_PRODUCTS = ("avx512", "avx2", "avx", "sse4")
 _LANES = {"avx512": 16, "avx512-vnni": 16, "amx": 16}  # float32 numbers in a vector register; 8 on AVX2 and AVX
 
 Rows = Sequence[Row]
@@ -50,6 +51,11 @@ def precision(_: Profile, after: Profile, rows: Rows) -> Iterator[str]:
             f"{len(floating)} of {counted(ran)} ran in floating point though the network is int8: "
             f"{share(took / after.whole)} of the time."
         )
+    elif after.evidence.isa in _WITHOUT_DOT_PRODUCTS:
+        yield (
+            f"All {counted(ran)} ran in integers, but on {after.evidence.isa}, which has no dot product of bytes "
+            "(VNNI): little to gain."
+        )
     yield from _between(after, rows)
 
 
@@ -63,14 +69,24 @@ def _between(after: Profile, rows: Rows) -> Iterator[str]:
                 f"{said[:1].upper()}{said[1:]} takes {time(row.after.seconds)} in {many(row.after.kernels, 'kernel')}, "
                 f"{share(row.after.seconds / after.whole)} of the time, {time(row.difference)} more than before."
             )
-    row = next((row for row in rows if row.name == "element-wise" and row.after), None)
-    if row and row.after and row.difference > max(row.margin, MUCH * after.whole):
-        floating = sum(precision != "int8" for precision in row.after.precisions)
+
+
+def fusion(_: Profile, after: Profile, rows: Rows) -> Iterator[str]:
+    """What was computed inside an operator's kernel before, and has kernels of its own now."""
+    inside = {name for row in rows if row.before for name in row.before.fused}
+    heavy = {row.after.operator.name for row in rows if row.after and row.after.operator}
+    alone = [step for step in after.steps if inside & set(step.covers) and not heavy & set(map(_stem, step.covers))]
+    took = sum(step.seconds for step in alone)
+    if took > MUCH * after.whole:
         yield (
-            f"Element-wise kernels take {time(row.after.seconds)}, {time(row.difference)} more than before: "
-            f"{floating} of {len(row.after.kernels)} ran in floating point between quantised operators "
-            f"({_most(row.after.kernels)})."
+            f"{many(alone, 'kernel')} of {time(took)} ({share(took / after.whole)} of the time) do what was fused into "
+            f"operators before ({_most([step.kind for step in alone])}; "
+            f"as {_most([step.implementation for step in alone])})."
         )
+
+
+def _stem(name: str) -> str:
+    return name.partition("/")[0]
 
 
 def _most(kernels: Sequence[str]) -> str:
@@ -93,17 +109,17 @@ def width(_: Profile, after: Profile, rows: Rows) -> Iterator[str]:
     work = [sum(side.operations for row in odd if (side := getattr(row, name))) for name in ("before", "after")]
     yield (
         f"{many(odd, 'convolution')} {'has' if len(odd) == 1 else 'have'} channels ({told}) that are not a multiple of "
-        f"{lanes}, the vector width: {share(1 - work[1] / work[0])} fewer operations, but "
-        f"{_less(taken)} at {work[1] / taken[1] * 1e-9:.3g} GFLOP/s instead of {work[0] / taken[0] * 1e-9:.3g} "
+        f"{lanes}, the vector width: {_change(work, 'fewer', 'more')} operations, "
+        f"{_change(taken, 'less', 'more')} time, at {work[1] / taken[1] * 1e-9:.3g} GFLOP/s "
+        f"instead of {work[0] / taken[0] * 1e-9:.3g} "
         f"(the longest: {worst.name}, {worst.before.kernels[0]} → {worst.after.kernels[0]})."
     )
 
 
-def _less(taken: Sequence[float]) -> str:
-    """Time before and after in words."""
-    if taken[1] > taken[0]:
-        return f"{share(taken[1] / taken[0] - 1)} more time"
-    return f"{share(1 - taken[1] / taken[0])} less time"
+def _change(values: Sequence[float], less: str, more: str) -> str:
+    """`20 % fewer`, of the second value against the first."""
+    change = values[1] / values[0] - 1
+    return f"{share(abs(change))} {more if change > 0 else less}"
 
 
 def _channels(row: Row, side: str) -> int:
@@ -157,6 +173,7 @@ def overhead(before: Profile, after: Profile, _: Rows) -> Iterator[str]:
 CAUSES: tuple[Callable[[Profile, Profile, Rows], Iterator[str]], ...] = (
     zeros,
     precision,
+    fusion,
     width,
     threads,
     kernels,

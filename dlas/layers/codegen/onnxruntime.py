@@ -19,6 +19,7 @@ from dlas.network import Logits
 if TYPE_CHECKING:
     import onnxruntime
 
+    from dlas.layers.codegen.deploying import Deployment
     from dlas.layers.codegen.profiling import Profiled
 
 MODEL = "model.onnx"
@@ -74,6 +75,12 @@ class OnnxRuntime:
             return runner, runner.session
 
         return profile_onnxruntime.Traced(executable.file(MODEL), traced, _KINDS, _INTEGER)
+
+    def deploy(self, executable: Artifact, place: Place, out: Path) -> "Deployment":
+        """The ONNX file."""
+        from dlas.layers.codegen import deploy_onnxruntime
+
+        return deploy_onnxruntime.deploy(executable, place, out)
 
     def idle(self, executable: Artifact, place: Place) -> "_Runner":
         """A network that gives back its input."""

@@ -17,6 +17,7 @@ from dlas.network import Logits
 if TYPE_CHECKING:
     import openvino
 
+    from dlas.layers.codegen.deploying import Deployment
     from dlas.layers.codegen.profiling import Profiled
 
 MODEL = "model.xml"
@@ -75,6 +76,12 @@ class OpenVino:
         core.set_property(_device(core, place).partition(".")[0], {"PERF_COUNT": True})
         runner = self._load(core, executable, place)
         return profile_openvino.Counted(runner, runner.compiled, runner.request)
+
+    def deploy(self, executable: Artifact, place: Place, out: Path) -> "Deployment":
+        """The intermediate representation, and the properties that it is compiled with."""
+        from dlas.layers.codegen import deploy_openvino
+
+        return deploy_openvino.deploy(executable, place, _HINTS.get(executable.facts["precision"], "f32"), out)
 
     def idle(self, executable: Artifact, place: Place) -> "_Runner":
         """A network that gives back its input."""

@@ -24,6 +24,7 @@ _SUFFIX = "_kernel_time"
 _RUN = "model_run"
 _BLOCKED = "_nchwc"  # what the layout transformer appends to names
 _TRIVIAL_RUNS = 40
+_RESOLUTION = 1e-6  # s
 _IR = 10  # of ONNX, that of opset 20
 
 
@@ -85,6 +86,7 @@ class Traced:
             covers=(name.removesuffix(_BLOCKED),),
             weights=_weights(operator, inputs) if heavy else (),
             activations=int(facts["activation_size"]) + int(facts["output_size"]),
+            resolution=_RESOLUTION,
         )
 
 

@@ -17,6 +17,7 @@ _KINDS = {"Convolution": "convolution", "FullyConnected": "linear", "MatMul": "l
 _ENDS = ("Input", "Output", "Const")
 # A counter adds whole microseconds, rounded down: on average half of one is lost in each inference.
 _LOST = 0.5
+_RESOLUTION = 2e-6  # s: each inference is rounded down, and so is the average of all
 _WIDTHS = {"f32": 4, "i32": 4, "f16": 2, "bf16": 2, "i64": 8}
 
 
@@ -79,6 +80,7 @@ class Counted:
                 sparse="sparse" in implementation,
                 covers=covers,
                 activations=_activations(node),
+                resolution=_RESOLUTION,
             )
 
 

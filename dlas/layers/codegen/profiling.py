@@ -16,7 +16,8 @@ class Step:
 
     `covers` are the names that the network has for what it does, as far as the runtime tells: several where operators
     were fused, none for what the runtime added by itself. `weights` is the shape of the weights and `activations` are
-    the bytes read and written beside them; () and 0 where the runtime does not tell.
+    the bytes read and written beside them; () and 0 where the runtime does not tell. `resolution` is the width of the
+    interval in which `seconds` may lie anywhere, as the runtime's clock has it.
     """
 
     name: str
@@ -28,6 +29,7 @@ class Step:
     covers: tuple[str, ...] = ()
     weights: tuple[int, ...] = ()
     activations: int = 0
+    resolution: float = 0.0
 
 
 def midmean(seconds: Sequence[float]) -> float:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     import torch
 
     from dlas.host import Host
+    from dlas.layers.codegen.deploying import Deployment
     from dlas.layers.codegen.profiling import Profiled
     from dlas.stack import Stack
 
@@ -81,6 +82,12 @@ class Torch:
         from dlas.layers.codegen import profile_torch
 
         return profile_torch.Recorded(self.load(executable, place), _KINDS)
+
+    def deploy(self, executable: Artifact, place: Place, out: Path) -> "Deployment":
+        """The module's graph."""
+        from dlas.layers.codegen import deploy_torch
+
+        return deploy_torch.deploy(executable, place, out)
 
     def idle(self, executable: Artifact, place: Place) -> "_Runner":
         """A module that gives back its input."""

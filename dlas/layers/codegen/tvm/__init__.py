@@ -13,6 +13,7 @@ from dlas.layers.codegen.tvm import linking
 from dlas.option import parameter
 
 if TYPE_CHECKING:
+    from dlas.layers.codegen.deploying import Deployment
     from dlas.layers.codegen.profiling import Profiled
     from dlas.layers.codegen.tvm.runner import VirtualMachineRunner
     from dlas.stack import Stack
@@ -65,6 +66,12 @@ class Tvm:
         from dlas.layers.codegen.tvm import profile
 
         return profile.Called(executable, place)
+
+    def deploy(self, executable: Artifact, place: Place, out: Path) -> "Deployment":
+        """The library."""
+        from dlas.layers.codegen.tvm import deploy
+
+        return deploy.deploy(executable, place, out)
 
     def idle(self, executable: Artifact, place: Place) -> "VirtualMachineRunner":
         """The function beside the network's that gives back its input."""
