@@ -17,6 +17,8 @@ from dlas.study.spec import Measure, Study
 if TYPE_CHECKING:
     import xarray as xr
 
+    from dlas.analysis.explain import Explanation
+
 
 def store() -> Store:
     """The store that `DLAS_STORE` names, else the one in the user's cache folder."""
@@ -93,6 +95,34 @@ def remeasure(
 
     study = cube.study_of(open_cube(path), data or {})
     return run_study(study, Path(path), replace(conduct, more=processes))
+
+
+def explain(
+    path: str | Path,
+    changes: Mapping[str, str],
+    against: Mapping[str, str] | None = None,
+    *,
+    data: Mapping[str, Path] | None = None,
+    listen: Listen = nobody,
+    windows: int = 15,
+) -> "Explanation":
+    """Why one stack of a cube is faster or slower than another, from the runtimes' own profilers, run now and here.
+
+    Both stacks are the cube's baseline with some layers changed (layer → option); they must lie in the store. Each is
+    loaded so many times under its profiler (`windows`), in turns with the other. Raises DlasError
+    for what cannot run here, is not in the store, or has no profiler.
+    """
+    from dlas import cube
+    from dlas.analysis.explain import explain as explained
+    from dlas.study import profiling
+
+    study = cube.study_of(open_cube(path), data or {})
+    stacks = [study.baseline.perturb(**(chosen or {})) for chosen in (against, changes)]
+    if stacks[0] == stacks[1]:
+        raise StudyError("both stacks are the same; name at least one layer=option that differs")
+    here, kept = host.probe(), store()
+    subjects = [profiling.subject(stack, study, kept, here) for stack in stacks]
+    return explained(*profiling.profiles(subjects, listen, windows))
 
 
 def open_cube(path: str | Path) -> "xr.Dataset":

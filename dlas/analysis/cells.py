@@ -31,11 +31,15 @@ def table(cube: xr.Dataset, positions: Positions) -> Any:
 
     rows = codes(cube, positions)
     columns = {layer: cube[layer].values[rows[:, i]].astype(object) for i, layer in enumerate(LAYERS)}
-    frame = pandas.DataFrame(columns)
+    return pandas.DataFrame({**columns, "cell": names(cube, positions)})
+
+
+def names(cube: xr.Dataset, positions: Positions) -> list[str]:
+    """The name of each flat position's cell."""
     departed = baseline(cube)
-    options = (dict(zip(LAYERS, row, strict=True)) for row in frame.itertuples(index=False, name=None))
-    frame["cell"] = [label(cell, departed) for cell in options]
-    return frame
+    options = [cube[layer].values.tolist() for layer in LAYERS]
+    rows = codes(cube, positions).tolist()
+    return [label({layer: options[i][row[i]] for i, layer in enumerate(LAYERS)}, departed) for row in rows]
 
 
 def position(cube: xr.Dataset, stack: dict[str, str]) -> int | None:

@@ -138,7 +138,7 @@ def _evidence(cube: xr.Dataset, sheet: _Sheet, flips: _Compared, quantity: Quant
         ends = {"": gain, "_low": gain - Z * error, "_high": gain + Z * error}
         found |= {f"gain{end}{name}": scale(values) for name, values in ends.items()}
         for name, option in (("better", best), ("worse", other)):
-            found[f"{name}{end}"] = cells.table(cube, sheet.positions[option, at, flips.context])["cell"].to_numpy()
+            found[f"{name}{end}"] = cells.names(cube, sheet.positions[option, at, flips.context])
     return found
 
 

@@ -33,11 +33,12 @@ def proxies(cube: xr.Dataset, of: str = "latency", by: Sequence[str] = PROXIES) 
     import pandas
 
     measured = estimates(cube, of)
+    groups = _groups(cube, measured.known)
     rows = [
         {"proxy": proxy, "group": group, **figures}
-        for proxy in by
-        for group, chosen in _groups(cube, measured.known).items()
-        if (figures := _figures(estimates(cube, proxy).values[chosen], measured.values[chosen]))
+        for proxy, counts in ((proxy, estimates(cube, proxy).values) for proxy in by)
+        for group, chosen in groups.items()
+        if (figures := _figures(counts[chosen], measured.values[chosen]))
     ]
     if not rows:
         raise CubeError(f"neither {of} nor a proxy differs between the measured cells; there is nothing to predict")

@@ -128,7 +128,8 @@ def ended_well(cube: xr.Dataset) -> NDArray[np.bool_]:
 
 def flat(cube: xr.Dataset, name: str) -> NDArray[Any]:
     """A variable of six dimensions as one row, the last layer changing fastest."""
-    values: NDArray[Any] = cube[name].transpose(*LAYERS).values.ravel()
+    # As a variable: the coordinates of an array take longer to carry along than a small cube takes to read.
+    values: NDArray[Any] = cube.variables[name].transpose(*LAYERS).values.ravel()
     return values
 
 

@@ -174,6 +174,24 @@ def analyse(
 
 
 @app.command()
+def explain(
+    cube: CubeFile,
+    stack: Annotated[Texts, typer.Argument(metavar="LAYER=OPTION …", help="What differs from the baseline.")],
+    against: Annotated[
+        Texts,
+        typer.Option(help="LAYER=OPTION of the stack to compare with; by default the baseline.", show_default=False),
+    ] = [],  # noqa: B006
+    data: Data = [],  # noqa: B006
+    format_: Annotated[str, typer.Option("--format", help="text, markdown or json.")] = "text",
+    quiet: Quiet = False,
+) -> None:
+    """Say why a stack is faster or slower than another, operator by operator, from the runtimes' own profilers."""
+    from dlas.cli import explain as explaining
+
+    explaining.show(cube, stack, against, data, format_, quiet)
+
+
+@app.command()
 def compare(
     before: Annotated[Path, typer.Argument(metavar="BEFORE.nc", help="The cube to compare with.")],
     after: Annotated[Path, typer.Argument(metavar="AFTER.nc", help="The cube that may have changed.")],

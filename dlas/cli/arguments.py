@@ -9,16 +9,17 @@ from dlas.registry import catalogue
 
 
 def settings(texts: Sequence[str], flag: str) -> dict[str, str]:
-    """Layer → option of `LAYER=OPTION` arguments; raises OptionError for what is none."""
+    """Layer → option of `LAYER=OPTION` arguments; raises OptionError for what is none. No flag: they stand alone."""
     found: dict[str, str] = {}
     for text in texts:
         layer, equals, option = text.partition("=")
         if layer not in LAYERS:
             catalogue(layer)
         if not equals or not option:
-            raise OptionError(f"{flag} {text}: write {flag} {layer}=OPTION; `dlas layers {layer}` lists the options")
+            written = f"{flag} {layer}".strip()
+            raise OptionError(f"{flag} {text}: write {written}=OPTION; `dlas layers {layer}` lists the options".strip())
         if layer in found:
-            raise OptionError(f"{flag} names {layer} twice; name it once")
+            raise OptionError(f"{flag or 'the stack'} names {layer} twice; name it once")
         found[layer] = option
     return found
 

@@ -10,7 +10,7 @@ from rich.text import Text
 
 from dlas.study.progress import WARNING, Listen, Progress, nobody
 
-_VERBS = {"build": "building", "measure": "measuring"}
+_VERBS = {"build": "building", "measure": "measuring", "profile": "profiling"}
 _REFRESH = 1  # a second; a livelier line would disturb what is measured
 
 

@@ -19,6 +19,9 @@ from dlas.network import Logits
 if TYPE_CHECKING:
     import onnxruntime
 
+    from dlas.layers.codegen.deploying import Deployment
+    from dlas.layers.codegen.profiling import Profiled
+
 MODEL = "model.onnx"
 _ERRORS_ONLY = 3
 _IR = 10  # of ONNX, that of opset 20
@@ -63,19 +66,40 @@ class OnnxRuntime:
         """Optimise for the device and bind input and output once; raises Inapplicable without its provider."""
         return _Runner(executable.file(MODEL), place)
 
+    def profile(self, executable: Artifact, place: Place) -> "Profiled":
+        """The same while the session writes down each of its nodes."""
+        from dlas.layers.codegen import profile_onnxruntime
+
+        def traced(model: Path | bytes, folder: str) -> profile_onnxruntime.Source:
+            runner = _Runner(model, place, str(Path(folder) / "trace"))
+            return runner, runner.session
+
+        return profile_onnxruntime.Traced(executable.file(MODEL), traced, _KINDS, _INTEGER)
+
+    def deploy(self, executable: Artifact, place: Place, out: Path) -> "Deployment":
+        """The ONNX file."""
+        from dlas.layers.codegen import deploy_onnxruntime
+
+        return deploy_onnxruntime.deploy(executable, place, out)
+
     def idle(self, executable: Artifact, place: Place) -> "_Runner":
         """A network that gives back its input."""
         return _Runner(_identity(batch_shape(executable)), place)
 
 
 class _Runner:
-    def __init__(self, model: Path | bytes, place: Place) -> None:
+    def __init__(self, model: Path | bytes, place: Place, trace: str = "") -> None:
+        """Optimise the model; write a trace to files that begin so."""
         self._model = model
         self._place = place
-        self._session = _session(model, _options(place), place)
-        self._binding = self._session.io_binding()
-        self._binding.bind_output(self._session.get_outputs()[0].name, place.device, place.index)
-        self._input = self._session.get_inputs()[0].name
+        options = _options(place)
+        if trace:
+            options.enable_profiling = True
+            options.profile_file_prefix = trace
+        self.session = _session(model, options, place)
+        self._binding = self.session.io_binding()
+        self._binding.bind_output(self.session.get_outputs()[0].name, place.device, place.index)
+        self._input = self.session.get_inputs()[0].name
 
     def feed(self, images: Images) -> None:
         if self._place.device == "cpu":
@@ -88,7 +112,7 @@ class _Runner:
 
     def infer(self) -> None:
         # On CUDA it returns when the device has finished: the run synchronises its stream unless told otherwise.
-        self._session.run_with_iobinding(self._binding)
+        self.session.run_with_iobinding(self._binding)
 
     def output(self) -> Logits:
         (logits,) = self._binding.copy_outputs_to_cpu()
@@ -97,9 +121,9 @@ class _Runner:
     def evidence(self) -> Evidence:
         with tempfile.TemporaryDirectory() as folder:
             kernels = tuple(_kernels(self._model, self._place, Path(folder) / MODEL))
-        threads = self._session.get_session_options().intra_op_num_threads
+        threads = self.session.get_session_options().intra_op_num_threads
         return Evidence(
-            kernels, threads, "not told" if self._place.device == "cpu" else self._session.get_providers()[0]
+            kernels, threads, "not told" if self._place.device == "cpu" else self.session.get_providers()[0]
         )
 
 

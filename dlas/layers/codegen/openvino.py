@@ -17,6 +17,9 @@ from dlas.network import Logits
 if TYPE_CHECKING:
     import openvino
 
+    from dlas.layers.codegen.deploying import Deployment
+    from dlas.layers.codegen.profiling import Profiled
+
 MODEL = "model.xml"
 _HINTS = {"float16": "f16", "bfloat16": "bf16"}  # promised arithmetic → what the plug-in is told
 _KINDS = {"Convolution": "convolution", "FullyConnected": "linear", "MatMul": "linear", "Gemm": "linear"}
@@ -57,9 +60,28 @@ class OpenVino:
         """Compile for this processor or its GPU; raises Inapplicable if the plug-in does not see that."""
         import openvino
 
-        core = openvino.Core()
+        return self._load(openvino.Core(), executable, place)
+
+    def _load(self, core: "openvino.Core", executable: Artifact, place: Place) -> "_Runner":
         model = core.read_model(executable.file(MODEL), executable.file("model.bin"))
         return _Runner(core, model, place, _HINTS.get(executable.facts["precision"], "f32"))
+
+    def profile(self, executable: Artifact, place: Place) -> "Profiled":
+        """The same with the plug-in's counters on."""
+        import openvino
+
+        from dlas.layers.codegen import profile_openvino
+
+        core = openvino.Core()
+        core.set_property(_device(core, place).partition(".")[0], {"PERF_COUNT": True})
+        runner = self._load(core, executable, place)
+        return profile_openvino.Counted(runner, runner.compiled, runner.request)
+
+    def deploy(self, executable: Artifact, place: Place, out: Path) -> "Deployment":
+        """The intermediate representation, and the properties that it is compiled with."""
+        from dlas.layers.codegen import deploy_openvino
+
+        return deploy_openvino.deploy(executable, place, _HINTS.get(executable.facts["precision"], "f32"), out)
 
     def idle(self, executable: Artifact, place: Place) -> "_Runner":
         """A network that gives back its input."""
@@ -82,11 +104,11 @@ class _Runner:
         }
         if self._device == "CPU":
             settings["INFERENCE_NUM_THREADS"] = place.threads
-        self._compiled = core.compile_model(model, self._device, settings)
-        self._request = self._compiled.create_infer_request()
-        self._input = self._request.get_input_tensor()
+        self.compiled = core.compile_model(model, self._device, settings)
+        self.request = self.compiled.create_infer_request()
+        self._input = self.request.get_input_tensor()
         # The request's own infer wraps this one in Python that sorts inputs and copies outputs, 10 µs a call.
-        self._infer = super(type(self._request), self._request).infer  # type: ignore[misc]
+        self._infer = super(type(self.request), self.request).infer  # type: ignore[misc]
 
     def feed(self, images: Images) -> None:
         self._input.data[:] = images
@@ -95,19 +117,19 @@ class _Runner:
         self._infer({}, True, False)
 
     def output(self) -> Logits:
-        return np.array(self._request.get_output_tensor(0).data)
+        return np.array(self.request.get_output_tensor(0).data)
 
     def evidence(self) -> Evidence:
-        described = [_describe(node) for node in self._compiled.get_runtime_model().get_ordered_ops()]
+        described = [_describe(node) for node in self.compiled.get_runtime_model().get_ordered_ops()]
         kernels = tuple(
             Kernel(name, _KINDS[kind], kernel, precision_named(kernel), sparse="sparse" in kernel)
             for name, kind, kernel in described
             if kind in _KINDS
         )
         if self._device == "CPU":
-            threads = self._compiled.get_property("INFERENCE_NUM_THREADS")
+            threads = self.compiled.get_property("INFERENCE_NUM_THREADS")
             return Evidence(kernels, threads, widest_isa(kernel.implementation for kernel in kernels))
-        used = list(self._compiled.get_property("EXECUTION_DEVICES"))
+        used = list(self.compiled.get_property("EXECUTION_DEVICES"))
         if used != [self._device]:
             raise BuildFailed(f"asked for {self._device}, OpenVINO runs on {', '.join(used)}")
         return Evidence(kernels, self._place.threads, self._device)  # the thread that waits is the only one

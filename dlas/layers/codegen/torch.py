@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     import torch
 
     from dlas.host import Host
+    from dlas.layers.codegen.deploying import Deployment
+    from dlas.layers.codegen.profiling import Profiled
     from dlas.stack import Stack
 
 # Promised arithmetic → flags of processors that have it; others emulate it, up to twelve times slower.
@@ -80,6 +82,18 @@ class Torch:
             module, kinds = torch_lowered.read(executable)
             return _Runner(module, place, precision, kinds)
         return _Runner(networks.rebuild(executable), place, precision)
+
+    def profile(self, executable: Artifact, place: Place) -> "Profiled":
+        """The same under PyTorch's profiler."""
+        from dlas.layers.codegen import profile_torch
+
+        return profile_torch.Recorded(self.load(executable, place), _KINDS)
+
+    def deploy(self, executable: Artifact, place: Place, out: Path) -> "Deployment":
+        """The module's graph."""
+        from dlas.layers.codegen import deploy_torch
+
+        return deploy_torch.deploy(executable, place, out)
 
     def idle(self, executable: Artifact, place: Place) -> "_Runner":
         """A module that gives back its input."""

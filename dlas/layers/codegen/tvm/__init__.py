@@ -12,6 +12,8 @@ from dlas.layers.codegen.tvm import linking
 from dlas.option import parameter
 
 if TYPE_CHECKING:
+    from dlas.layers.codegen.deploying import Deployment
+    from dlas.layers.codegen.profiling import Profiled
     from dlas.stack import Stack
 
 
@@ -64,6 +66,18 @@ class Tvm:
     def load(self, executable: Artifact, place: Place) -> Runner:
         """Load the library, here or where the place says."""
         return _runner(executable, place, "main")
+
+    def profile(self, executable: Artifact, place: Place) -> "Profiled":
+        """The same while the virtual machine tells of every call."""
+        from dlas.layers.codegen.tvm import profile
+
+        return profile.Called(executable, place)
+
+    def deploy(self, executable: Artifact, place: Place, out: Path) -> "Deployment":
+        """The library."""
+        from dlas.layers.codegen.tvm import deploy
+
+        return deploy.deploy(executable, place, out)
 
     def idle(self, executable: Artifact, place: Place) -> Runner:
         """The function beside the network's that gives back its input."""

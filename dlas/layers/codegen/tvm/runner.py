@@ -33,17 +33,17 @@ class VirtualMachineRunner:
 
         self._before = _tasks()
         self._kernels = executable.file(KERNELS)
-        self._machine = VirtualMachine(tvm.runtime.load_module(str(executable.file(LIBRARY))), tvm.cpu())
-        self._call = self._machine[function]
+        self.machine = VirtualMachine(tvm.runtime.load_module(str(executable.file(LIBRARY))), tvm.cpu())
+        self._call = self.machine[function]
         self._tensor = tvm.runtime.tensor
 
     def feed(self, images: Images) -> None:
         """Copy the batch into a tensor of the runtime's own."""
-        self._input = self._tensor(np.ascontiguousarray(images))
+        self.fed = self._tensor(np.ascontiguousarray(images))
 
     def infer(self) -> None:
         """One call."""
-        self._output = self._call(self._input)
+        self._output = self._call(self.fed)
 
     def output(self) -> Logits:
         """Logits of the last call."""
