@@ -1,7 +1,7 @@
 """PyTorch, eager: the module itself, channels last."""
 
 import shutil
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -11,7 +11,7 @@ import numpy as np
 from dlas import network as networks
 from dlas.artifacts import Artifact
 from dlas.data import Images
-from dlas.errors import Inapplicable
+from dlas.errors import BuildFailed, Inapplicable
 from dlas.host import Place, Target
 from dlas.layers.codegen import Evidence, Kernel, Lowering
 from dlas.network import Logits
@@ -116,6 +116,7 @@ class _Runner:
     def evidence(self) -> Evidence:
         import torch
 
+        _check_layout(self._module, self.infer)
         cpu = torch.profiler.ProfilerActivity.CPU
         with torch.profiler.profile(activities=[cpu], record_shapes=True) as profile:
             self.infer()
@@ -128,6 +129,24 @@ class _Runner:
         on_cpu = self._device.type == "cpu"
         isa = torch.backends.cpu.get_cpu_capability().lower() if on_cpu else torch.cuda.get_device_name(self._device)
         return Evidence(kernels, torch.get_num_threads(), isa)
+
+
+def _check_layout(module: "torch.nn.Module", infer: Callable[[], None]) -> None:
+    """Raise BuildFailed if no convolution is given channels-last images: something before all of them moved them."""
+    import torch
+
+    seen: list[bool] = []
+
+    def look(_: "torch.nn.Module", inputs: "tuple[torch.Tensor, ...]") -> None:
+        seen.append(inputs[0].is_contiguous(memory_format=torch.channels_last))
+
+    convolutions = [child for child in module.modules() if isinstance(child, torch.nn.Conv2d)]
+    hooks = [child.register_forward_pre_hook(look) for child in convolutions]
+    infer()
+    for hook in hooks:
+        hook.remove()
+    if seen and not any(seen):
+        raise BuildFailed(f"codegen torch is channels last, but none of {len(seen)} convolutions was given such images")
 
 
 def _precision(types: Sequence[str]) -> str:
