@@ -11,10 +11,11 @@ import numpy as np
 from dlas import network as networks
 from dlas.artifacts import Artifact
 from dlas.data import Images
-from dlas.errors import Inapplicable
+from dlas.errors import BuildFailed, Inapplicable
 from dlas.host import Place, Target
 from dlas.layers.codegen import Evidence, Kernel, Lowering, batch_shape
 from dlas.network import Logits
+from dlas.option import parameter
 
 if TYPE_CHECKING:
     import onnxruntime
@@ -35,12 +36,18 @@ _PROVIDERS: Mapping[str, tuple[str, Mapping[str, int]]] = {
     "cpu": ("CPUExecutionProvider", {}),
     "cuda": ("CUDAExecutionProvider", {"use_tf32": 0}),
 }
+# Level → the runtime's own word for it, and domains of operators that only a wider level makes.
+_LEVELS: Mapping[str, tuple[str, tuple[str, ...]]] = {
+    "basic": ("ORT_ENABLE_BASIC", ("com.microsoft", "com.microsoft.nchwc")),
+    "extended": ("ORT_ENABLE_EXTENDED", ("com.microsoft.nchwc",)),
+    "all": ("ORT_ENABLE_ALL", ()),
+}
 _INTEGER = ("QLinearConv", "ConvInteger", "QGemm", "QLinearMatMul", "MatMulInteger")
 
 
 @dataclass(frozen=True)
 class OnnxRuntime:
-    """ONNX Runtime's CPU or CUDA provider with all graph optimisations; TF32 off on CUDA."""
+    """ONNX Runtime's CPU or CUDA provider with its graph optimisations; TF32 off on CUDA."""
 
     name: ClassVar = "onnxruntime"
     suggested: ClassVar = ("onnxruntime",)
@@ -51,6 +58,8 @@ class OnnxRuntime:
     takes_module: ClassVar = False
     depends_on: ClassVar = ()
     ceilings: ClassVar[Mapping[str, Mapping[str, str]]] = {}  # its kernels are chosen by the processor alone
+
+    opt: str = parameter("how far the graph is optimised", "all", choices=tuple(_LEVELS))
 
     def compile(self, network: Artifact, lowering: Lowering | None, target: Target, out: Path) -> dict[str, Any]:
         """Fix the batch; everything else happens when the file is loaded."""
@@ -64,14 +73,14 @@ class OnnxRuntime:
 
     def load(self, executable: Artifact, place: Place) -> "_Runner":
         """Optimise for the device and bind input and output once; raises Inapplicable without its provider."""
-        return _Runner(executable.file(MODEL), place)
+        return _Runner(executable.file(MODEL), place, self.opt)
 
     def profile(self, executable: Artifact, place: Place) -> "Profiled":
         """The same while the session writes down each of its nodes."""
         from dlas.layers.codegen import profile_onnxruntime
 
         def traced(model: Path | bytes, folder: str) -> profile_onnxruntime.Source:
-            runner = _Runner(model, place, str(Path(folder) / "trace"))
+            runner = _Runner(model, place, self.opt, str(Path(folder) / "trace"))
             return runner, runner.session
 
         return profile_onnxruntime.Traced(executable.file(MODEL), traced, _KINDS, _INTEGER)
@@ -84,15 +93,16 @@ class OnnxRuntime:
 
     def idle(self, executable: Artifact, place: Place) -> "_Runner":
         """A network that gives back its input."""
-        return _Runner(_identity(batch_shape(executable)), place)
+        return _Runner(_identity(batch_shape(executable)), place, self.opt)
 
 
 class _Runner:
-    def __init__(self, model: Path | bytes, place: Place, trace: str = "") -> None:
+    def __init__(self, model: Path | bytes, place: Place, opt: str, trace: str = "") -> None:
         """Optimise the model; write a trace to files that begin so."""
         self._model = model
         self._place = place
-        options = _options(place)
+        self._opt = opt
+        options = _options(place, opt)
         if trace:
             options.enable_profiling = True
             options.profile_file_prefix = trace
@@ -120,21 +130,23 @@ class _Runner:
 
     def evidence(self) -> Evidence:
         with tempfile.TemporaryDirectory() as folder:
-            kernels = tuple(_kernels(self._model, self._place, Path(folder) / MODEL))
-        threads = self.session.get_session_options().intra_op_num_threads
+            kernels = tuple(_kernels(self._model, self._place, self._opt, Path(folder) / MODEL))
+        options = self.session.get_session_options()
+        _check_level(self._opt, options.graph_optimization_level, [kernel.implementation for kernel in kernels])
+        threads = options.intra_op_num_threads
         return Evidence(
             kernels, threads, "not told" if self._place.device == "cpu" else self.session.get_providers()[0]
         )
 
 
-def _options(place: Place) -> "onnxruntime.SessionOptions":
+def _options(place: Place, opt: str) -> "onnxruntime.SessionOptions":
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = place.threads
     options.inter_op_num_threads = 1
     options.execution_mode = onnxruntime.ExecutionMode.ORT_SEQUENTIAL
-    options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_ALL
+    options.graph_optimization_level = getattr(onnxruntime.GraphOptimizationLevel, _LEVELS[opt][0])
     options.log_severity_level = _ERRORS_ONLY
     if place.device == "cuda":
         # What the provider cannot run is refused, never put onto the processor.
@@ -171,11 +183,22 @@ def _session(
     return session
 
 
-def _kernels(model: Path | bytes, place: Place, optimised: Path) -> Iterator[Kernel]:
+def _check_level(opt: str, told: "onnxruntime.GraphOptimizationLevel", implementations: Sequence[str]) -> None:
+    """Raise BuildFailed where the runtime optimised otherwise than its label says."""
+    level, beyond = _LEVELS[opt]
+    if told.name != level:
+        raise BuildFailed(f"opt={opt} asked for, ONNX Runtime says that it used {told.name}")
+    floating = (name for name in implementations if name.partition(":")[2] not in _INTEGER)
+    wider = next((name for name in floating if name.partition(":")[0] in beyond), None)
+    if wider:
+        raise BuildFailed(f"opt={opt} asked for, ONNX Runtime's graph has {wider}, which a wider level makes")
+
+
+def _kernels(model: Path | bytes, place: Place, opt: str, optimised: Path) -> Iterator[Kernel]:
     """The operators of the graph that the runtime made for itself."""
     import onnx
 
-    options = _options(place)
+    options = _options(place, opt)
     options.optimized_model_filepath = str(optimised)
     _session(model, options, place)
     for node in onnx.load(optimised).graph.node:

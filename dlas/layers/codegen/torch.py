@@ -1,7 +1,7 @@
 """PyTorch, eager: the module itself, channels last."""
 
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -11,7 +11,7 @@ import numpy as np
 from dlas import network as networks
 from dlas.artifacts import Artifact
 from dlas.data import Images
-from dlas.errors import Inapplicable
+from dlas.errors import BuildFailed, Inapplicable
 from dlas.host import Place, Target
 from dlas.layers.codegen import Evidence, Kernel, Lowering, torch_lowered
 from dlas.network import Logits
@@ -149,6 +149,7 @@ class _Runner:
         if self._lowered:
             found = torch_lowered.kernels(self._module, self._lowered, self.infer, _precision)
         else:
+            _check_layout(self._module, self.infer)
             found = self._kernels()
         on_cpu = self._device.type == "cpu"
         isa = torch.backends.cpu.get_cpu_capability().lower() if on_cpu else torch.cuda.get_device_name(self._device)
@@ -166,6 +167,24 @@ class _Runner:
             Kernel(f"{event.name()}#{i}", _KINDS[event.name()], event.name(), _precision(event.dtypes()))
             for i, event in enumerate(ran)
         )
+
+
+def _check_layout(module: "torch.nn.Module", infer: Callable[[], None]) -> None:
+    """Raise BuildFailed if no convolution is given channels-last images: something before all of them moved them."""
+    import torch
+
+    seen: list[bool] = []
+
+    def look(_: "torch.nn.Module", inputs: "tuple[torch.Tensor, ...]") -> None:
+        seen.append(inputs[0].is_contiguous(memory_format=torch.channels_last))
+
+    convolutions = [child for child in module.modules() if isinstance(child, torch.nn.Conv2d)]
+    hooks = [child.register_forward_pre_hook(look) for child in convolutions]
+    infer()
+    for hook in hooks:
+        hook.remove()
+    if seen and not any(seen):
+        raise BuildFailed(f"codegen torch is channels last, but none of {len(seen)} convolutions was given such images")
 
 
 def _precision(types: Sequence[str]) -> str:

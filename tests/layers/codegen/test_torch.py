@@ -7,7 +7,8 @@ from dlas.host import Place
 
 torch = pytest.importorskip("torch")
 
-from dlas.layers.codegen.torch import _precision, _Runner  # noqa: E402
+from dlas.errors import BuildFailed  # noqa: E402
+from dlas.layers.codegen.torch import _check_layout, _precision, _Runner  # noqa: E402
 
 
 @pytest.mark.parametrize("precision", ["float32", "float16", "bfloat16"])
@@ -31,3 +32,12 @@ def test_an_operator_with_tensors_of_two_precisions_computes_in_neither():
     assert _precision(["float", "float", "ScalarList"]) == "float32"
     assert _precision(["c10::Half", "float"]) == "unknown"
     assert _precision([]) == "unknown"
+
+
+def test_convolutions_that_are_given_other_layouts_are_told():
+    module = torch.nn.Sequential(torch.nn.Conv2d(2, 4, 3), torch.nn.Conv2d(4, 4, 3)).eval()
+    plain = torch.ones(1, 2, 6, 6)
+    _check_layout(module, lambda: module(plain.contiguous(memory_format=torch.channels_last)))
+    with pytest.raises(BuildFailed, match="none of 2 convolutions was given such images"):
+        _check_layout(module, lambda: module(plain))
+    _check_layout(torch.nn.ReLU(), lambda: None)

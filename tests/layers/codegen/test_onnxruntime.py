@@ -1,0 +1,73 @@
+"""ONNX Runtime: levels of optimisation give the same numbers by other operators, and each is read back."""
+
+import numpy as np
+import pytest
+
+pytest.importorskip("onnxruntime")
+pytest.importorskip("onnx")
+
+import onnx
+from onnx import TensorProto, helper, numpy_helper
+
+from dlas.artifacts import Artifact
+from dlas.errors import BuildFailed
+from dlas.fingerprint import file_digest
+from dlas.host import Place, Target
+from dlas.layers.codegen.onnxruntime import OnnxRuntime, _check_level
+from dlas.network import ONNX
+from dlas.registry import canonical, parse
+
+IMAGES = np.random.default_rng(0).standard_normal((1, 16, 8, 8), dtype=np.float32)
+PLACE = Place("cpu", 0, 1)
+
+
+@pytest.fixture
+def network(tmp_path):
+    """A convolution of 16 channels and what the wider levels fuse behind it."""
+    weights = np.random.default_rng(1).standard_normal((16, 16, 3, 3), dtype=np.float32)
+    nodes = [
+        helper.make_node("Conv", ["input", "weights"], ["sums"], pads=[1, 1, 1, 1]),
+        helper.make_node("Relu", ["sums"], ["logits"]),
+    ]
+    ends = [helper.make_tensor_value_info(name, TensorProto.FLOAT, IMAGES.shape) for name in ("input", "logits")]
+    graph = helper.make_graph(nodes, "network", ends[:1], ends[1:], [numpy_helper.from_array(weights, "weights")])
+    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 20)], ir_version=10), tmp_path / ONNX)
+    return artifact(tmp_path, {"shape": [16, 8, 8]})
+
+
+def artifact(folder, facts):
+    return Artifact("", folder, {}, facts, {path.name: file_digest(path) for path in folder.iterdir()}, 0.0)
+
+
+def loaded(network, out, opt):
+    out.mkdir()
+    facts = OnnxRuntime(opt).compile(network, None, Target("x86_64", "avx2", 1, 1), out)
+    runner = OnnxRuntime(opt).load(artifact(out, {**facts, **network.facts, "batch": 1}), PLACE)
+    runner.feed(IMAGES)
+    runner.infer()
+    return runner
+
+
+def test_each_level_gives_the_same_numbers_by_the_operators_of_its_own(network, tmp_path):
+    runners = {opt: loaded(network, tmp_path / opt, opt) for opt in ("basic", "extended", "all")}
+    ran = {opt: runner.evidence().kernels[0].implementation for opt, runner in runners.items()}
+    assert ran["basic"] == "ai.onnx:Conv"
+    assert ran["extended"] == "com.microsoft:FusedConv"
+    assert ran["all"] in ("com.microsoft.nchwc:Conv", "com.microsoft:FusedConv"), "narrow processors have no NCHWc"
+    for runner in runners.values():
+        assert np.abs(runner.output() - runners["basic"].output()).max() < 1e-4
+
+
+def test_a_level_that_the_runtime_did_not_keep_is_told():
+    from onnxruntime import GraphOptimizationLevel as Level
+
+    _check_level("basic", Level.ORT_ENABLE_BASIC, ["ai.onnx:Conv", "com.microsoft:QLinearConv"])
+    with pytest.raises(BuildFailed, match=r"^opt=basic asked for, ONNX Runtime says that it used ORT_ENABLE_ALL$"):
+        _check_level("basic", Level.ORT_ENABLE_ALL, [])
+    with pytest.raises(BuildFailed, match=r"graph has com\.microsoft\.nchwc:Conv, which a wider level makes"):
+        _check_level("extended", Level.ORT_ENABLE_EXTENDED, ["com.microsoft.nchwc:Conv"])
+
+
+def test_all_optimisations_are_the_default():
+    assert canonical("codegen", "onnxruntime@opt=all") == "onnxruntime"
+    assert parse("codegen", "onnxruntime@opt=basic") == (OnnxRuntime("basic"),)
