@@ -12,6 +12,7 @@ from dlas.stack import Stack
 from dlas.study import quantities, reading, spec, until
 from dlas.study import run as running
 from dlas.study.conduct import Conduct
+from dlas.study.progress import Listen, nobody
 from dlas.study.spec import Measure, Study
 
 if TYPE_CHECKING:
