@@ -13,6 +13,7 @@ import onnxruntime
 options = onnxruntime.SessionOptions()
 options.intra_op_num_threads = settings["threads"]
 options.inter_op_num_threads = 1
+options.graph_optimization_level = getattr(onnxruntime.GraphOptimizationLevel, settings["level"])
 session = onnxruntime.InferenceSession(HERE / "model.onnx", options, providers=settings["providers"])
 
 
@@ -21,11 +22,12 @@ def infer(images):
 """
 
 
-def deploy(executable: Artifact, place: Place, out: Path) -> Deployment:
-    """Copy the file."""
+def deploy(executable: Artifact, place: Place, level: str, out: Path) -> Deployment:
+    """Copy the file; `level` is how far the runtime optimises its graph, by its own name."""
     shutil.copyfile(executable.file("model.onnx"), out / "model.onnx")
     on_cpu = place.device == "cpu"
     options = {"device_id": place.index, "use_tf32": 0}
     providers = ["CPUExecutionProvider"] if on_cpu else [["CUDAExecutionProvider", options]]
     package = "onnxruntime" if on_cpu else "onnxruntime-gpu"
-    return Deployment(_CODE, {"threads": place.threads, "providers": providers}, ("numpy", package))
+    settings = {"threads": place.threads, "level": level, "providers": providers}
+    return Deployment(_CODE, settings, ("numpy", package))

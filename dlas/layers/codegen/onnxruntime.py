@@ -89,7 +89,7 @@ class OnnxRuntime:
         """The ONNX file."""
         from dlas.layers.codegen import deploy_onnxruntime
 
-        return deploy_onnxruntime.deploy(executable, place, out)
+        return deploy_onnxruntime.deploy(executable, place, _LEVELS[self.opt][0], out)
 
     def idle(self, executable: Artifact, place: Place) -> "_Runner":
         """A network that gives back its input."""
