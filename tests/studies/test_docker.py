@@ -39,7 +39,7 @@ def test_the_services_meet_on_one_loopback_as_dlas_asks():
 
 def test_a_container_agrees_or_it_is_told_in_which_cell_not(tmp_path):
     def saved(name, *figures):
-        compressions = ("none", "int8", "fp16", "ternary")
+        compressions = ("none", "int8", "fp16", "ternary", "channel-prune@0.5", "bf16")
         values = {
             stack(compression=c): measured(clock="cpu", **more) for c, more in zip(compressions, figures, strict=True)
         }
@@ -49,10 +49,12 @@ def test_a_container_agrees_or_it_is_told_in_which_cell_not(tmp_path):
     def seconds(value):
         return {"latency": value, "latency_low": 0.98 * value, "latency_high": 1.02 * value}
 
-    outside = saved("outside.nc", {}, {}, {}, {})
-    inside = saved("inside.nc", {}, {"accuracy": 0.981}, seconds(2e-3), seconds(1.01e-3))
+    noisy, lost = {"status": "unstable", **seconds(9e-3)}, {"status": "failed"}
+    outside = saved("outside.nc", {}, {}, {}, {}, {}, {})
+    inside = saved("inside.nc", {}, {"accuracy": 0.981}, seconds(2e-3), seconds(1.01e-3), noisy, lost)
     assert agree.disagreements(outside, inside) == [
         "compression=int8: accuracy differs by +0.10 pp",
         "compression=fp16: 2.000 times the latency",
+        "compression=bf16: ok outside, failed inside",
     ]
     assert agree.disagreements(outside, outside) == []
