@@ -33,6 +33,7 @@ def test_the_services_meet_on_one_loopback_as_dlas_asks():
     workers = [service for name, service in services.items() if name != "scheduler"]
     assert len(workers) == 3
     assert all(service["network_mode"] == "service:scheduler" for service in workers)
+    assert [name for name, service in services.items() if "lab=1" in service.get("entrypoint", ())] == ["one"]
     address = services["study"]["command"][-1]
     assert address.startswith("tcp://127.0.0.1:")
 
