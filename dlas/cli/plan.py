@@ -1,5 +1,6 @@
 """`dlas plan`: what a study comes to, before anything is done."""
 
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -10,7 +11,7 @@ from dlas.cli.study import cube_beside
 from dlas.study import reading
 from dlas.study.elsewhere import gathered
 from dlas.study.estimate import Work, measuring_seconds, missing_work
-from dlas.study.plan import Plan, plan
+from dlas.study.plan import Cell, Plan, plan
 from dlas.study.run import remembered, unfinished
 
 _SHOWN = 40
@@ -38,6 +39,14 @@ def _print_cells(planned: Plan) -> None:
     for cell in planned.cells[:_SHOWN]:
         print(f"  {cell.label}" + (f": {cell.status}, {cell.obstacle}" if cell.obstacle else ""))
     _more(len(planned.cells))
+    if len(planned.cells) > _SHOWN:
+        _print_obstacles(impossible)
+
+
+def _print_obstacles(impossible: Sequence[Cell]) -> None:
+    """Each reason once, the most frequent first: the cells themselves may be among those that are not shown."""
+    for (status, reason), count in Counter((cell.status, cell.obstacle) for cell in impossible).most_common(_SHOWN):
+        print(f"  {count} {status}: {reason}")
 
 
 def _more(count: int) -> None:

@@ -1,7 +1,8 @@
 """What cells of a cube say for or against a claim, and the verdict that follows from all of it."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import product
 
 import numpy as np
 import xarray as xr
@@ -121,7 +122,7 @@ def pairs(cube: xr.Dataset, comparison: Comparison, direction: str, minimum: flo
 
 
 def contradictions(cube: xr.Dataset, proxy: str, of: str, least_first: bool = True) -> list[Evidence]:
-    """Pairs of cells on one data set and hardware whose order by a proxy is not that by a quantity.
+    """Pairs of cells of one data set, code generator and hardware whose order by a proxy is not that by a quantity.
 
     With `least_first` one expects less of the quantity where the proxy is less. The clearest piece stands for all:
     its error is widened so that it counts as one of as many as there are pairs.
@@ -140,12 +141,11 @@ def contradictions(cube: xr.Dataset, proxy: str, of: str, least_first: bool = Tr
     return [Evidence(best.effect, best.error * wider, f"{best.told} ({count} pairs of cells)")]
 
 
-def _contexts(cube: xr.Dataset) -> list[xr.Dataset]:
-    return [
-        cube.isel(dataset=[i], hardware=[j])
-        for i in range(cube.sizes["dataset"])
-        for j in range(cube.sizes["hardware"])
-    ]
+def _contexts(cube: xr.Dataset) -> Iterator[xr.Dataset]:
+    """The parts of a cube whose cells share data set, code generator and hardware."""
+    shared = ("dataset", "codegen", "hardware")
+    for chosen in product(*(range(cube.sizes[layer]) for layer in shared)):
+        yield cube.isel({layer: [i] for layer, i in zip(shared, chosen, strict=True)})
 
 
 def _contradicted(cube: xr.Dataset, proxy: str, of: str, least_first: bool) -> tuple[int, list[Evidence]]:

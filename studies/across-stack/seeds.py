@@ -67,7 +67,7 @@ def _families(values: Mapping[tuple[str, ...], float], changes: bool) -> dict[An
     seen = set()
     for (dataset, model, compression, *rest), value in values.items():
         plain = values.get((dataset, model, "none", *rest))
-        if (dataset, model, compression) in seen or (changes and plain is None):
+        if (dataset, model, compression) in seen or (changes and (plain is None or compression == "none")):
             continue
         seen.add((dataset, model, compression))
         found[dataset, unseeded(model)][compression].append(value - plain if changes and plain is not None else value)

@@ -5,7 +5,6 @@ import tomllib
 from pathlib import Path
 
 import agree
-import pytest
 import requirements
 import yaml
 from handmade import cube_of, measured, stack
@@ -34,20 +33,29 @@ def test_the_services_meet_on_one_loopback_as_dlas_asks():
     workers = [service for name, service in services.items() if name != "scheduler"]
     assert len(workers) == 3
     assert all(service["network_mode"] == "service:scheduler" for service in workers)
+    assert [name for name, service in services.items() if "lab=1" in service.get("entrypoint", ())] == ["one"]
     address = services["study"]["command"][-1]
     assert address.startswith("tcp://127.0.0.1:")
 
 
-@pytest.mark.parametrize(
-    ("inside", "said"),
-    [
-        ({}, []),
-        ({"accuracy": 0.981}, ["baseline: accuracy differs by +0.10 pp"]),
-        ({"latency": 2e-3, "latency_low": 1.98e-3, "latency_high": 2.02e-3}, ["baseline: 2.000 times the latency"]),
-        ({"latency": 1.01e-3, "latency_low": 0.99e-3, "latency_high": 1.03e-3}, []),
-    ],
-)
-def test_a_container_agrees_or_it_is_told_in_which_cell_not(tmp_path, inside, said):
-    for name, more in (("outside.nc", {}), ("inside.nc", inside)):
-        cube.save(cube_of({stack(): measured(clock="cpu", **more)}), tmp_path / name)
-    assert agree.disagreements(str(tmp_path / "outside.nc"), str(tmp_path / "inside.nc")) == said
+def test_a_container_agrees_or_it_is_told_in_which_cell_not(tmp_path):
+    def saved(name, *figures):
+        compressions = ("none", "int8", "fp16", "ternary", "channel-prune@0.5", "bf16")
+        values = {
+            stack(compression=c): measured(clock="cpu", **more) for c, more in zip(compressions, figures, strict=True)
+        }
+        cube.save(cube_of(values), tmp_path / name)
+        return str(tmp_path / name)
+
+    def seconds(value):
+        return {"latency": value, "latency_low": 0.98 * value, "latency_high": 1.02 * value}
+
+    noisy, lost = {"status": "unstable", **seconds(9e-3)}, {"status": "failed"}
+    outside = saved("outside.nc", {}, {}, {}, {}, {}, {})
+    inside = saved("inside.nc", {}, {"accuracy": 0.981}, seconds(2e-3), seconds(1.01e-3), noisy, lost)
+    assert agree.disagreements(outside, inside) == [
+        "compression=int8: accuracy differs by +0.10 pp",
+        "compression=fp16: 2.000 times the latency",
+        "compression=bf16: ok outside, failed inside",
+    ]
+    assert agree.disagreements(outside, outside) == []

@@ -4,9 +4,15 @@ from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 
+import bars2018
+import claims
 import pytest
+import seeds
 from handmade import HOST
+from stacks import figures_of
 
+from dlas.analysis.claims import UNTESTABLE
+from dlas.cube import build
 from dlas.layers.model import zoo
 from dlas.study import reading
 from dlas.study.plan import plan
@@ -64,3 +70,25 @@ def test_the_full_study_lacks_only_a_graphics_processor_here(planned):
     reasons = Counter(cell.obstacle for cell in found.cells if cell.obstacle)
     assert list(reasons) == ["no such device on this host: it has no CUDA devices"]
     assert len(found.possible) >= 600
+
+
+@pytest.mark.slow
+def test_the_study_has_cells_for_every_claim_that_one_host_and_no_tuning_can_test(planned):
+    plan_of_all = planned("study.toml")
+    networks = sorted({seeds.unseeded(cell.stack.model) for cell in plan_of_all.cells})
+    accuracy = {network: 0.5 + 0.05 * i for i, network in enumerate(networks)}  # but for chance
+    figures = {
+        cell.label: figures_of(
+            0.01 * (i % 7), accuracy[seeds.unseeded(cell.stack.model)] + 4e-4 * (i % 5), size=1000.0 + i, macs=1e6 + i
+        )
+        for i, cell in enumerate(plan_of_all.cells)
+    }
+    cube = build(plan_of_all, figures, [])
+    untestable = {found.claim.number for found in claims.verdicts(cube) if found.verdict == UNTESTABLE}
+    assert untestable == {"2", "3", "10", "11", "12"}
+    assert len(bars2018.bars(cube)) == 2 * 3 * 3 * 3  # data sets, networks, techniques; one thread, two, the best
+    usually = [found for found in claims.verdicts(cube) if found.claim.rule == "usually" and found.pieces]
+    assert min(len(found.pieces) for found in usually) >= 4  # fewer cannot support such a claim
+    known = seeds.spreads(cube)
+    assert {"int8", "ternary", "fp16", "channel-prune@0.5", "weight-prune@0.95"} <= known.keys()
+    assert min(spread.freedom for spread in known.values()) == 2 * 2 * 2  # two networks, two data sets, three seeds
