@@ -6,7 +6,7 @@ from typing import ClassVar
 
 from dlas.option import parameter
 
-BREAK_EVEN = 0.1  # share of zero blocks at which a 3x3 convolution is faster, from benchmarks/sparse.py on AVX2
+BREAK_EVEN = 0.3  # share of zero blocks at which a 3x3 convolution is faster, from benchmarks/sparse.py on AVX2
 
 
 @dataclass(frozen=True)

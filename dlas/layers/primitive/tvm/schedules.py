@@ -38,6 +38,31 @@ def spatial_pack(s: "Schedule", anchor: Any, sizes: Sizes) -> None:
     _pad_first(s)
 
 
+def spatial_pack_in_parts(s: "Schedule", anchor: Any, sizes: Sizes) -> None:
+    """For deep reductions: part of the input channels at a time, for all pixels; the sums wait in memory meanwhile.
+
+    The weights of a part stay in the first cache.
+    """
+    out = steps.inline_epilogue(s, anchor)
+    n, o, h, w, v = s.get_loops(out)
+    o, o_tile = s.split(o, [None, sizes["blocks"]])
+    s.reorder(n, o, h, w, o_tile, v)
+    s.vectorize(v)
+    together = s.fuse(n, o)
+    s.parallel(together)
+    (image, vectors, h, w, lanes), (c, i, j) = steps.registers(s, anchor, together, _TILE)
+    part, c = s.split(c, [None, sizes["part"]])
+    window = steps.extent(s, i) * steps.extent(s, j)
+    h, h_tile = s.split(h, [None, sizes["rows"]])
+    w, w_tile = s.split(w, [None, sizes["columns"]])
+    tile = [h_tile, w_tile, vectors, lanes]
+    s.reorder(image, part, h, w, c, i, j, *tile)
+    steps.unroll(s, [i, j] if window <= _WINDOW else [j])
+    _order(s, [c, i, j], c, sizes["unroll"] if window == 1 else 1, tile)
+    steps.start_values(s, anchor, part, 1)
+    _pad_first(s)
+
+
 def direct(s: "Schedule", anchor: Any, sizes: Sizes) -> None:
     """Tile rows, columns and vectors of channels; kernel rows and columns outside, input channels inside."""
     out = steps.inline_epilogue(s, anchor)
@@ -94,12 +119,17 @@ def _gather(s: "Schedule", panel: Any, sizes: Sizes) -> None:
 
 def _reduce(s: "Schedule", anchor: Any, order: list[Any], channels: Any, turns: int, tile: list[Any]) -> None:
     """Reduction loops in an order outside the tile, a few input channels unrolled innermost; the tile in registers."""
+    steps.start_values(s, anchor, _order(s, order, channels, turns, tile), len(tile))
+
+
+def _order(s: "Schedule", order: list[Any], channels: Any, turns: int, tile: list[Any]) -> Any:
+    """The same without start values; returns the outermost reduction loop."""
     outer, unrolled = s.split(channels, [None, turns])
     order = [outer if loop is channels else loop for loop in order]
     s.reorder(*order, unrolled, *tile)
     steps.unroll(s, [unrolled, *tile[:-1]])
     s.vectorize(tile[-1])
-    steps.start_values(s, anchor, order[0], len(tile))
+    return order[0]
 
 
 def _pad_first(s: "Schedule") -> None:

@@ -28,7 +28,8 @@ class SpatialPack:
         def weight_at(tensor: Any, o: Any, v: Any, c: Any, i: Any, j: Any) -> Any:
             return tensor[o // tile.blocks, c, i, j, o % tile.blocks, v]
 
-        attrs = {"schedule": f"{_SCHEDULES}.spatial_pack", **tile.attrs}
+        schedule = "spatial_pack_in_parts" if tile.part else "spatial_pack"
+        attrs = {"schedule": f"{_SCHEDULES}.{schedule}", **tile.attrs}
         expression = expressions.convolution(operator, image.block, lanes, lanes, weight_at, attrs)
         weights = packing.tiled(operator, lanes, tile.blocks)
         var = emitter.compute("spatial_pack", expression, image.var, weights)

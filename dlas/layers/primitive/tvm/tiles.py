@@ -17,6 +17,7 @@ class Tile:
     unroll: int = 1
     group: int = 1  # channel tiles whose weights stay in the second cache
     panel: int = 1  # pixels whose patches do
+    part: int = 0  # input channels whose weights stay in the first cache; 0: a reduction is not cut
 
     @property
     def attrs(self) -> dict[str, int]:
@@ -66,7 +67,7 @@ def for_convolution(operator: Convolution, outer: int, machine: Machine) -> Tile
     weights = 4 * operator.weights[0].size * taken * machine.lanes
     tiles = outer // taken
     group = max(g for g in range(1, tiles + 1) if tiles % g == 0 and (g == 1 or g * weights <= _SECOND_CACHE))
-    return Tile(rows, columns, taken, _unrolled(operator), group)
+    return Tile(rows, columns, taken, _unrolled(operator), group, part=_part(operator, weights))
 
 
 def _cost(wide: int, columns: int, taken: int) -> float:
@@ -79,6 +80,18 @@ def _cost(wide: int, columns: int, taken: int) -> float:
 _IN_FLIGHT = 8  # 4 cycles, 2 a cycle
 _TILE = 0.5  # columns that a tile costs beside its own
 _SECOND_CACHE = 256 << 10  # bytes of it that weights may take
+
+
+def _part(operator: Convolution, weights: int) -> int:
+    """Channels of a part, where the weights of a tile are so many bytes and there are pixels to use a part for."""
+    channels = operator.weights.shape[1]
+    if operator.groups > 1 or weights <= _DEEP or operator.output[2] == 1:
+        return 0
+    return max(part for part in range(1, channels + 1) if channels % part == 0 and part * weights <= _PART * channels)
+
+
+_DEEP = 128 << 10  # bytes of weights that the second cache gives quickly enough
+_PART = 40 << 10  # bytes of them that stay near, a little more than the first cache
 
 
 def _unrolled(operator: Convolution) -> int:

@@ -1,5 +1,6 @@
 """The dense primitives in TVM against torch, over a space of shapes that holds odd and tiny ones."""
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 
@@ -41,6 +42,7 @@ CASES = {
     "pointwise, prime pixels": Convolution(drawn(1, 24, 40, 1, 1), (1, 40, 13, 13)),
     "one pixel": Convolution(drawn(1, 9, 17, 1, 1), (3, 17, 1, 1)),
     "narrow, rows that no tile divides": Convolution(drawn(1, 8, 8, 3, 3), (1, 8, 7, 2), padding=(1, 1, 1, 1)),
+    "deep": Convolution(drawn(1, 16, 300, 3, 3) / np.float32(50), (1, 300, 7, 7), padding=(1, 1, 1, 1)),
     "tall kernel": Convolution(drawn(1, 8, 8, 7, 1), (1, 8, 9, 6), (1, 1), (3, 0, 3, 0)),
 }
 
@@ -51,6 +53,14 @@ CASES = {
 def test_a_tile_fills_the_registers_and_cuts_rows_evenly(wide, outer, tile):
     operator = Convolution(drawn(1, 8 * outer, 8, 1, 1), (1, 8, wide, wide))
     assert str(tiles.for_convolution(operator, outer, machine("avx2"))) == tile
+
+
+def test_only_deep_reductions_are_cut_into_parts():
+    parts = {
+        case: tiles.for_convolution(CASES[case], -(-CASES[case].output[1] // 8), machine("avx2")).part for case in CASES
+    }
+    assert {case for case, part in parts.items() if part} == {"deep"}
+    assert parts["deep"] == 60, "34 KiB of weights"
 
 
 @NAMED
