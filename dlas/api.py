@@ -124,14 +124,42 @@ def explain(
     from dlas import cube
     from dlas.analysis.explain import explain as explained
     from dlas.study import profiling
+    from dlas.study.stored import stored
 
     study = cube.study_of(open_cube(path), data or {})
     stacks = [study.baseline.perturb(**(chosen or {})) for chosen in (against, changes)]
     if stacks[0] == stacks[1]:
         raise StudyError("both stacks are the same; name at least one layer=option that differs")
     here, kept = host.probe(), store()
-    subjects = [profiling.subject(stack, study, kept, here) for stack in stacks]
+    subjects = [stored(stack, study, kept, here) for stack in stacks]
     return explained(*profiling.profiles(subjects, listen, windows))
+
+
+def export(
+    path: str | Path,
+    out: str | Path,
+    max_drop: str = "1pp",
+    max_latency: str = "",
+    *,
+    data: Mapping[str, Path] | None = None,
+) -> tuple[list[Path], list[str]]:
+    """The fastest cell that keeps the limits as files that run without dlas; returns them and what is known of it.
+
+    `max_drop` is the accuracy it may lose against the baseline, paired; `max_latency` the longest that it may take. The
+    words name the runners-up that cannot be told apart from it. Raises DlasError if no cell keeps the limits, or for
+    what is not in the store.
+    """
+    from dlas import cube
+    from dlas.analysis import best
+    from dlas.study import exporting
+    from dlas.study.stored import stored
+
+    opened = open_cube(path)
+    limits = [f"accuracy_change >= -{max_drop}", *([f"latency <= {max_latency}"] if max_latency else [])]
+    found = best.best(opened, "latency", limits)
+    said = best.sentences(found)
+    study = cube.study_of(opened, data or {})
+    return exporting.export(stored(best.stack(found), study, store(), host.probe()), said, Path(out)), said
 
 
 def open_cube(path: str | Path) -> "xr.Dataset":

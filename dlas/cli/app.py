@@ -191,6 +191,20 @@ def explain(
 
 
 @app.command()
+def export(
+    cube: CubeFile,
+    out: Annotated[Path, typer.Option("--out", "-o", help="The folder to write.")],
+    max_drop: Annotated[str, typer.Option(help="Accuracy that it may lose against the baseline.")] = "1pp",
+    max_latency: Annotated[str, typer.Option(help="The longest that it may take: 5ms.", show_default=False)] = "",
+    data: Data = [],  # noqa: B006
+) -> None:
+    """Write the fastest cell that is accurate enough as files to deploy: they run without dlas."""
+    from dlas.cli import export as exporting
+
+    exporting.write(cube, out, max_drop, max_latency, data)
+
+
+@app.command()
 def compare(
     before: Annotated[Path, typer.Argument(metavar="BEFORE.nc", help="The cube to compare with.")],
     after: Annotated[Path, typer.Argument(metavar="AFTER.nc", help="The cube that may have changed.")],
