@@ -153,8 +153,8 @@ def analyse(
     what: Annotated[
         Texts,
         typer.Option(
-            help="speedup, best, pareto, effects, interactions, flips, proxies or roofline. Repeat for more; "
-            "by default all but roofline.",
+            help="speedup, best, pareto, effects, interactions, flips, proxies, roofline or claims. Repeat for more; "
+            "by default all but the last two.",
             show_default=False,
         ),
     ] = [],  # noqa: B006
@@ -164,12 +164,13 @@ def analyse(
     ] = ["accuracy_change >= -1pp"],  # noqa: B006
     gflops: Annotated[float, typer.Option(help="The host's peak, for roofline; 0 measures it here.")] = 0,
     bandwidth: Annotated[float, typer.Option(help="GB/s of the host's memory, for roofline; 0 measures it here.")] = 0,
+    claims: Annotated[Path | None, typer.Option(help="A TOML file of claims to test.", show_default=False)] = None,
     format_: Annotated[str, typer.Option("--format", help="text, json or csv.")] = "text",
 ) -> None:
     """Say what a cube shows: what matters, what is best, where layers interact, when a proxy lies."""
     from dlas.cli import analyse as analysing
 
-    analysing.show(cube, what, objective, subject_to, gflops, bandwidth, format_)
+    analysing.show(cube, what, objective, subject_to, gflops, bandwidth, claims, format_)
 
 
 @app.command()
