@@ -1,6 +1,7 @@
 """What `import dlas` and the command line both call: run a study, get its cube."""
 
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -43,12 +44,14 @@ def run_study(
     retry: bool = False,
     more: int = 0,
     scheduler: str | None = None,
+    only: Collection[str] = (),
 ) -> "xr.Dataset":
     """Build and measure what a study lacks, write its cube to `out`, give the cube back.
 
-    `retry` gives failed cells another chance; `more` runs are added to every cell that has enough.
+    `retry` gives failed cells another chance; `more` runs are added to every cell that has enough, or to those of the
+    names in `only`.
     """
-    planned = running.run(study, store(), out, jobs, listen, retry, more, scheduler)
+    planned = running.run(study, store(), out, jobs, listen, retry, more, scheduler, only)
     from dlas import accessor, cube  # noqa: F401 - xarray is slow to import, and needed only from here on
 
     found = cube.from_journal(planned, out)
@@ -104,6 +107,35 @@ def remeasure(
 
     study = cube.study_of(open_cube(path), data or {})
     return run_study(study, Path(path), listen=listen, more=processes, scheduler=scheduler)
+
+
+def refine(
+    path: str | Path,
+    question: str,
+    minutes: float,
+    *,
+    data: Mapping[str, Path] | None = None,
+    listen: Listen = nobody,
+    scheduler: str | None = None,
+    now: Callable[[], float] = time.monotonic,
+) -> str:
+    """Measure the cells that `best`, `flips` or `front` hangs on until it is decided or time is over; says which.
+
+    They are measured in one block, in one more fresh process, then two, four …: looking seldom keeps looking from
+    deciding. Raises CubeError for another question.
+    """
+    from dlas import cube
+    from dlas.analysis.contenders import contenders
+
+    start, processes, opened = now(), 1, open_cube(path)
+    study = cube.study_of(opened, data or {})
+    while left := contenders(opened, question):
+        began = now()
+        if began - start >= 60 * minutes:
+            return f"not decided within {minutes:g} min: {question} still hangs on {', '.join(left)}"
+        opened = run_study(study, Path(path), listen=listen, more=processes, scheduler=scheduler, only=left)
+        processes *= 2
+    return f"decided after {(now() - start) / 60:.1f} min: {question} hangs on no comparison that is open"
 
 
 def explain(

@@ -102,6 +102,23 @@ def remeasure(
 
 
 @app.command()
+def refine(
+    cube: CubeFile,
+    for_: Annotated[str, typer.Option("--for", help="The question: best, flips or front.")] = "best",
+    budget: Annotated[
+        float, typer.Option(help="Minutes; the round that is going on when they are over is ended.")
+    ] = 10,
+    data: Data = [],  # noqa: B006
+    scheduler: Scheduler = "",
+    quiet: Quiet = False,
+) -> None:
+    """Measure longer only where a question still hangs on it, until it is decided or the time is over."""
+    from dlas.cli import refine as refining
+
+    refining.show(cube, for_, budget, data, quiet, scheduler)
+
+
+@app.command()
 def plan(
     study_file: StudyFile,
     data: Data = [],  # noqa: B006

@@ -4,7 +4,7 @@ import datetime
 import os
 import secrets
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import asdict, dataclass, replace
@@ -49,19 +49,20 @@ def run(
     retry: bool = False,
     more: int = 0,
     scheduler: str | None = None,
+    only: Collection[str] = (),
 ) -> Plan:
     """Build and measure whatever a study lacks; returns its plan.
 
     `jobs` builds run at a time, by default as many as there are threads; `retry` gives cells that ended badly another
-    chance; `more` runs are added to every cell that has enough. With the address of a Dask scheduler its workers build,
-    and measure what is to be measured on hosts by name.
+    chance; `more` runs are added to every cell that has enough, or to those of the names in `only`. With the address of
+    a Dask scheduler its workers build, and measure what is to be measured on hosts by name.
     """
     with gathered(scheduler, study) as crew:
         planned = plan(study, host.probe(), {**remembered(study, out), **crew.hosts}, crew.absent)
         _make_place_for(out)
         store.prepare()
         with closing(Journal(journal_path(out))) as journal:
-            tasks = _tasks(planned, journal, crew, retry, more)
+            tasks = _tasks(planned, journal, crew, retry, more, only)
             if tasks:
                 steps = planned.steps(cell for task in tasks for cell in task.todo)
                 maker = crew.maker(store)
@@ -72,13 +73,13 @@ def run(
     return replace(planned, absent={**planned.absent, **lost})
 
 
-def _tasks(planned: Plan, journal: Journal, crew: Crew, retry: bool, more: int) -> list[_Task]:
+def _tasks(planned: Plan, journal: Journal, crew: Crew, retry: bool, more: int, only: Collection[str]) -> list[_Task]:
     """What is to be done, host by host; hosts where nothing is, or where nobody measures now, are left out."""
     tasks = []
     for part in planned.by_host():
         if retry:
             journal.forget_failures(part.host.fingerprint, [cell.key for cell in part.possible])
-        want = wanted(part, journal, more)
+        want = wanted(part, journal, more, only)
         todo = _todo(part, journal, want)
         if todo and not part.why_absent:
             tasks.append(_Task(part, want, todo, _open_session(journal, part, crew)))
