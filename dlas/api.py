@@ -1,6 +1,7 @@
 """What `import dlas` and the command line both call: run a study, get its cube."""
 
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -98,6 +99,34 @@ def remeasure(
     return run_study(study, Path(path), replace(conduct, more=processes))
 
 
+def refine(
+    path: str | Path,
+    question: str,
+    minutes: float,
+    *,
+    data: Mapping[str, Path] | None = None,
+    conduct: Conduct = Conduct(),
+    now: Callable[[], float] = time.monotonic,
+) -> str:
+    """Measure the cells that `best`, `flips` or `front` hangs on until it is decided or time is over; says which.
+
+    They are measured in one block, in one more fresh process, then two, four …: looking seldom keeps looking from
+    deciding. Raises CubeError for another question.
+    """
+    from dlas import cube
+    from dlas.analysis.contenders import contenders
+
+    start, processes, opened = now(), 1, open_cube(path)
+    study = cube.study_of(opened, data or {})
+    while left := contenders(opened, question):
+        began = now()
+        if began - start >= 60 * minutes:
+            return f"not decided within {minutes:g} min: {question} still hangs on {', '.join(left)}"
+        opened = run_study(study, Path(path), replace(conduct, more=processes, only=left))
+        processes *= 2
+    return f"decided after {(now() - start) / 60:.1f} min: {question} hangs on no comparison that is open"
+
+
 def explain(
     path: str | Path,
     changes: Mapping[str, str],
@@ -116,14 +145,42 @@ def explain(
     from dlas import cube
     from dlas.analysis.explain import explain as explained
     from dlas.study import profiling
+    from dlas.study.stored import stored
 
     study = cube.study_of(open_cube(path), data or {})
     stacks = [study.baseline.perturb(**(chosen or {})) for chosen in (against, changes)]
     if stacks[0] == stacks[1]:
         raise StudyError("both stacks are the same; name at least one layer=option that differs")
     here, kept = host.probe(), store()
-    subjects = [profiling.subject(stack, study, kept, here) for stack in stacks]
+    subjects = [stored(stack, study, kept, here) for stack in stacks]
     return explained(*profiling.profiles(subjects, listen, windows))
+
+
+def export(
+    path: str | Path,
+    out: str | Path,
+    max_drop: str = "1pp",
+    max_latency: str = "",
+    *,
+    data: Mapping[str, Path] | None = None,
+) -> tuple[list[Path], list[str]]:
+    """The fastest cell that keeps the limits as files that run without dlas; returns them and what is known of it.
+
+    `max_drop` is the accuracy it may lose against the baseline, paired; `max_latency` the longest that it may take. The
+    words name the runners-up that cannot be told apart from it. Raises DlasError if no cell keeps the limits, or for
+    what is not in the store.
+    """
+    from dlas import cube
+    from dlas.analysis import best
+    from dlas.study import exporting
+    from dlas.study.stored import stored
+
+    opened = open_cube(path)
+    limits = [f"accuracy_change >= -{max_drop}", *([f"latency <= {max_latency}"] if max_latency else [])]
+    found = best.best(opened, "latency", limits)
+    said = best.sentences(found)
+    study = cube.study_of(opened, data or {})
+    return exporting.export(stored(best.stack(found), study, store(), host.probe()), said, Path(out)), said
 
 
 def open_cube(path: str | Path) -> "xr.Dataset":

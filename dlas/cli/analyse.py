@@ -10,7 +10,7 @@ from typing import Any
 import xarray as xr
 
 from dlas import api
-from dlas.analysis import best, effects, flips, interactions, pareto, proxies, roofline, speedup
+from dlas.analysis import best, claims, declared, effects, flips, interactions, pareto, proxies, roofline, speedup
 from dlas.errors import CubeError
 from dlas.option import LAYERS
 
@@ -25,6 +25,7 @@ class Asked:
     subject_to: Sequence[str]
     gflops: float
     bandwidth: float
+    claims: Path | None
 
 
 Tables = Iterator[tuple[Any, list[str]]]  # results with their findings in words
@@ -80,6 +81,13 @@ def _roofline(cube: xr.Dataset, asked: Asked) -> Tables:
     yield found, roofline.sentences(found)
 
 
+def _claims(cube: xr.Dataset, asked: Asked) -> Tables:
+    if asked.claims is None:
+        raise CubeError("--what claims needs a file that declares them; add --claims FILE.toml")
+    found = claims.claims(cube, declared.read(asked.claims))
+    yield found, claims.sentences(found)
+
+
 ANALYSES: Mapping[str, Callable[[xr.Dataset, Asked], Tables]] = {
     "speedup": _speedup,
     "best": _best,
@@ -89,8 +97,9 @@ ANALYSES: Mapping[str, Callable[[xr.Dataset, Asked], Tables]] = {
     "flips": _flips,
     "proxies": _proxies,
     "roofline": _roofline,
+    "claims": _claims,
 }
-BY_DEFAULT = tuple(name for name in ANALYSES if name != "roofline")  # which measures the host
+BY_DEFAULT = tuple(name for name in ANALYSES if name not in ("roofline", "claims"))  # one measures, one needs a file
 
 
 def show(
@@ -100,6 +109,7 @@ def show(
     subject_to: Sequence[str],
     gflops: float,
     bandwidth: float,
+    claims_file: Path | None,
     format_: str,
 ) -> None:
     """Print the asked analyses of a cube; one that was not asked for by name may have nothing to say."""
@@ -108,11 +118,12 @@ def show(
         raise CubeError(f"--what {unknown[0]} is unknown; choose of {', '.join(ANALYSES)}")
     if format_ not in FORMATS:
         raise CubeError(f"--format {format_} is unknown; choose one of {', '.join(FORMATS)}")
-    if format_ == "csv" and len(what) != 1:
+    if format_ == "csv" and len({*what, *(["claims"] if claims_file else [])}) != 1:
         raise CubeError("--format csv writes one table; name one analysis with --what")
     cube = api.open_cube(path)
-    asked = Asked(objective, subject_to, gflops, bandwidth)
-    found = {name: _found(cube, asked, name, bool(what)) for name in what or BY_DEFAULT}
+    asked = Asked(objective, subject_to, gflops, bandwidth, claims_file)
+    chosen = dict.fromkeys([*(what or ([] if claims_file else BY_DEFAULT)), *(["claims"] if claims_file else [])])
+    found = {name: _found(cube, asked, name, bool(what or claims_file)) for name in chosen}
     {"text": _text, "json": _json, "csv": _csv}[format_](found)
 
 

@@ -103,6 +103,24 @@ def remeasure(
 
 
 @app.command()
+def refine(
+    cube: CubeFile,
+    for_: Annotated[str, typer.Option("--for", help="The question: best, flips or front.")] = "best",
+    budget: Annotated[
+        float, typer.Option(help="Minutes; the round that is going on when they are over is ended.")
+    ] = 10,
+    data: Data = [],  # noqa: B006
+    scheduler: Scheduler = "",
+    quiet: Quiet = False,
+) -> None:
+    """Measure longer only where a question still hangs on it, until it is decided or the time is over."""
+    from dlas.cli import refine as refining
+    from dlas.cli import study
+
+    refining.show(cube, for_, budget, data, study.conduct(scheduler=scheduler), quiet)
+
+
+@app.command()
 def plan(
     study_file: StudyFile,
     data: Data = [],  # noqa: B006
@@ -154,8 +172,8 @@ def analyse(
     what: Annotated[
         Texts,
         typer.Option(
-            help="speedup, best, pareto, effects, interactions, flips, proxies or roofline. Repeat for more; "
-            "by default all but roofline.",
+            help="speedup, best, pareto, effects, interactions, flips, proxies, roofline or claims. Repeat for more; "
+            "by default all but the last two.",
             show_default=False,
         ),
     ] = [],  # noqa: B006
@@ -165,12 +183,13 @@ def analyse(
     ] = ["accuracy_change >= -1pp"],  # noqa: B006
     gflops: Annotated[float, typer.Option(help="The host's peak, for roofline; 0 measures it here.")] = 0,
     bandwidth: Annotated[float, typer.Option(help="GB/s of the host's memory, for roofline; 0 measures it here.")] = 0,
+    claims: Annotated[Path | None, typer.Option(help="A TOML file of claims to test.", show_default=False)] = None,
     format_: Annotated[str, typer.Option("--format", help="text, json or csv.")] = "text",
 ) -> None:
     """Say what a cube shows: what matters, what is best, where layers interact, when a proxy lies."""
     from dlas.cli import analyse as analysing
 
-    analysing.show(cube, what, objective, subject_to, gflops, bandwidth, format_)
+    analysing.show(cube, what, objective, subject_to, gflops, bandwidth, claims, format_)
 
 
 @app.command()
@@ -189,6 +208,20 @@ def explain(
     from dlas.cli import explain as explaining
 
     explaining.show(cube, stack, against, data, format_, quiet)
+
+
+@app.command()
+def export(
+    cube: CubeFile,
+    out: Annotated[Path, typer.Option("--out", "-o", help="The folder to write.")],
+    max_drop: Annotated[str, typer.Option(help="Accuracy that it may lose against the baseline.")] = "1pp",
+    max_latency: Annotated[str, typer.Option(help="The longest that it may take: 5ms.", show_default=False)] = "",
+    data: Data = [],  # noqa: B006
+) -> None:
+    """Write the fastest cell that is accurate enough as files to deploy: they run without dlas."""
+    from dlas.cli import export as exporting
+
+    exporting.write(cube, out, max_drop, max_latency, data)
 
 
 @app.command()

@@ -4,27 +4,33 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+import typer
 from rich.console import Console
 from rich.status import Status
 from rich.text import Text
 
 from dlas.study.progress import WARNING, Listen, Progress, nobody
 
+INTERRUPTED = 130  # as shells say it
 _VERBS = {"build": "building", "measure": "measuring", "profile": "profiling"}
 _REFRESH = 1  # a second; a livelier line would disturb what is measured
 
 
 @contextmanager
 def shown(quiet: bool) -> Iterator[Listen]:
-    """A listener that shows progress on standard error."""
+    """A listener that shows progress on standard error; Ctrl-C ends the command in one sentence."""
     console = Console(stderr=True)
-    if quiet:
-        yield nobody
-    elif console.is_terminal:
-        with console.status("planning", refresh_per_second=_REFRESH) as status:
-            yield lambda progress: _live(console, status, progress)
-    else:
-        yield _Lines().tell
+    try:
+        if quiet:
+            yield nobody
+        elif console.is_terminal:
+            with console.status("planning", refresh_per_second=_REFRESH) as status:
+                yield lambda progress: _live(console, status, progress)
+        else:
+            yield _Lines().tell
+    except KeyboardInterrupt:
+        typer.echo("dlas: interrupted; the same command goes on from here", err=True)
+        raise typer.Exit(INTERRUPTED) from None
 
 
 def _live(console: Console, status: Status, progress: Progress) -> None:

@@ -6,8 +6,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import typer
-
 from dlas import api
 from dlas.cli import arguments, progress
 from dlas.study import quantities, reading, spec
@@ -18,8 +16,6 @@ from dlas.study.until import told
 
 if TYPE_CHECKING:
     import xarray as xr
-
-INTERRUPTED = 130  # as shells say it
 
 
 def composed(
@@ -66,12 +62,8 @@ def remeasure(path: Path, processes: int, data: Sequence[str], conduct: Conduct,
 
 def _show(out: Path, quiet: bool, work: Callable[[Listen], "xr.Dataset"]) -> None:
     """Do the work under the eyes of the user, print the cube that it gives and where it lies."""
-    try:
-        with progress.shown(quiet) as listen:
-            cube = work(listen)
-    except KeyboardInterrupt:
-        typer.echo("dlas: interrupted; the same command goes on from here", err=True)
-        raise typer.Exit(INTERRUPTED) from None
+    with progress.shown(quiet) as listen:
+        cube = work(listen)
     from dlas.cli import show
 
     show.print_table(cube)

@@ -1,6 +1,6 @@
 """How many runs each cell of a plan still lacks on this host."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 from dlas.measure.rounds import Limits
 from dlas.study.journal import Journal
@@ -21,10 +21,11 @@ def there(plan: Plan, journal: Journal) -> Runs:
     return journal.enough(plan.host.fingerprint, plan.baseline.key, asked.margin, asked.budget)
 
 
-def wanted(plan: Plan, journal: Journal, more: int = 0) -> Runs:
-    """Runs that each cell shall have: those the study asks for, or `more` than there are."""
+def wanted(plan: Plan, journal: Journal, more: int = 0, only: Collection[str] = ()) -> Runs:
+    """Runs that each cell shall have: those the study asks for, or `more` than there are; of all, or of those named."""
     found = there(plan, journal)
-    return {c.key: found.get(c.key, 0) + more if more else plan.study.measure.processes for c in plan.possible}
+    chosen = [cell for cell in plan.possible if not only or cell.label in only]
+    return {c.key: found.get(c.key, 0) + more if more else plan.study.measure.processes for c in chosen}
 
 
 def lacking(plan: Plan, journal: Journal, want: Runs) -> dict[str, int]:

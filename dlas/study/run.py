@@ -65,7 +65,7 @@ def _tasks(planned: Plan, journal: Journal, crew: Crew, conduct: Conduct) -> lis
     for part in planned.by_host():
         if conduct.retry:
             journal.forget_failures(part.host.fingerprint, [cell.key for cell in part.possible])
-        want = wanted(part, journal, conduct.more)
+        want = wanted(part, journal, conduct.more, conduct.only)
         todo = _todo(part, journal, want)
         if todo and not part.why_absent:
             tasks.append(_Task(part, want, todo, _open_session(journal, part, crew)))

@@ -124,12 +124,11 @@ def test_intervals_cover_the_truth_and_nulls_seldom_stand(share):
     status = missing(generator, logs.shape, share)
     hits, false = np.zeros((3, 3)), 0
     for _ in range(1000):
-        cube = golden(logs, 0.05, generator, status)
-        found = interactions(cube, *PAIR)
+        found = interactions(golden(logs, 0.05, generator, status), *PAIR)
         for row in found.to_dict("records"):
             place = int(row["option"][1]), int(row["where"][1])
             hits[place] += np.log(row["ratio_low"]) <= truth[place] <= np.log(row["ratio_high"])
-        null = interactions(cube, "model", "codegen")
+        null = interactions(golden(logs, 0.05, generator, status), "model", "codegen")
         false += bool(null["stands"].any())
     assert ((hits[1:, 1:] >= 930) & (hits[1:, 1:] <= 970)).all(), hits
     assert false <= 65  # 5 % of 1,000, and twice its own standard error
