@@ -55,7 +55,7 @@ class Builder:
         return self._failures
 
     def _ready(self, waiting: dict[str, Step], running: dict[Future[None], Step]) -> list[Step]:
-        """Steps whose inputs are there; those whose inputs failed fail with them."""
+        """Steps whose inputs are there and that may run beside what runs; those whose inputs failed fail with them."""
         for key, step in list(waiting.items()):
             broken = next((self._failures[i] for i in step.inputs if i in self._failures), None)
             if broken:
@@ -63,7 +63,11 @@ class Builder:
                 del waiting[key]
                 self._done += 1
         unfinished = waiting.keys() | {step.key for step in running.values()}
-        return [step for step in waiting.values() if unfinished.isdisjoint(step.inputs)]
+        ready = [step for step in waiting.values() if unfinished.isdisjoint(step.inputs)]
+        if any(step.exclusive for step in running.values()):
+            return []
+        shared = [step for step in ready if not step.exclusive]
+        return shared or ([] if running else ready[:1])  # a step that times candidates runs alone, after the others
 
     def _finish(self, future: Future[None], step: Step) -> None:
         try:

@@ -4,11 +4,11 @@ import platform
 import sys
 import threading
 from collections.abc import Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from dlas import fingerprint
+from dlas import fingerprint, interpreter
 from dlas.artifacts import Store
 from dlas.errors import StudyError
 from dlas.host import Host
@@ -157,11 +157,15 @@ class Children:
         self._stopping = False
 
     def make(self, step: Step, timeout: float, report: Report) -> None:
-        """Do a step; a child that somebody killed is started once more."""
+        """Do a step, an exclusive one under the measuring lock; a child that somebody killed is started once more."""
+        with measuring_lock() if step.exclusive else nullcontext():
+            self._make(step, timeout, report)
+
+    def _make(self, step: Step, timeout: float, report: Report) -> None:
         request: Message = {"store": str(self._store.root), "step": as_message(step)}
         for left in reversed(range(TRIES)):
             try:
-                with self._child() as child:
+                with self._child(step.python) as child:
                     child.ask(request, timeout, report)
             except Died:
                 if not left or self._stopping:
@@ -177,8 +181,9 @@ class Children:
                 child.kill()
 
     @contextmanager
-    def _child(self) -> Iterator[Child]:
-        with Child((sys.executable, "-m", "dlas.realise"), environment(threads=1)) as child:
+    def _child(self, python: str) -> Iterator[Child]:
+        argv = interpreter.command((sys.executable, "-m", "dlas.realise"), python)
+        with Child(argv, environment(threads=1)) as child:
             with self._changing:
                 self._running.add(child)
                 if self._stopping:

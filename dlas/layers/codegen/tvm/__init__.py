@@ -6,20 +6,24 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from dlas import network as networks
-from dlas.artifacts import Artifact
+from dlas.artifacts import Artifact, users
 from dlas.host import Host, Place, Target
-from dlas.layers.codegen import Lowering
+from dlas.layers.codegen import PYTHON, Lowering
 from dlas.layers.codegen.tvm import linking
 from dlas.option import parameter
+from dlas.records import Records
 
 if TYPE_CHECKING:
     from dlas.layers.codegen.tvm.runner import VirtualMachineRunner
     from dlas.stack import Stack
 
+TUNED = "tuned"
+SPACES = ("template", "generic", "both")
+
 
 @dataclass(frozen=True)
 class Tvm:
-    """TVM with hand-written schedules; nothing is tuned. Its own choice of primitive is spatial-pack."""
+    """TVM with hand-written schedules, or with searched ones. Its own choice of primitive is spatial-pack."""
 
     name: ClassVar = "tvm"
     suggested: ClassVar = ("tvm",)
@@ -34,13 +38,34 @@ class Tvm:
     native: ClassVar = "dlas.layers.primitive.tvm.spatial_pack.SpatialPack"
 
     schedule: str = parameter(
-        "loops ordered by hand, by one tile, or as written",
+        "loops ordered by hand, by one tile, as written, or searched",
         "default",
-        choices=("default", "fixed", "naive"),
+        choices=("default", "fixed", "naive", TUNED),
     )
+    trials: int = parameter("candidates tried for each distinct kernel, on average (tuned)", 16, low=1, high=4096)
+    space: str = parameter(
+        "what is searched: parameters of the hand-written schedules, MetaSchedule's own space, or both",
+        "template",
+        choices=SPACES,
+    )
+    python: str = parameter(PYTHON, "", locator=True)
+
+    @property
+    def exclusive(self) -> bool:
+        """Whether building it times candidates."""
+        return self.schedule == TUNED
+
+    def ingredients(self) -> dict[str, Any]:
+        """What of the tuning store enters the key: nothing but how often all was declared stale."""
+        generation = Records(users().root).generation if self.exclusive else 0
+        return {"generation": generation} if generation else {}
 
     def needs(self, stack: "Stack", host: Host) -> str | None:
         """Something that links, and a processor that code is generated for."""
+        if not self.exclusive and (self.trials, self.space) != (Tvm.trials, Tvm.space):
+            return "codegen tvm: trials and space belong to schedule=tuned; leave them out, or write that too"
+        if self.exclusive and self.python:
+            return "codegen tvm: a search runs in this Python only; leave python out"
         if linking.linker() is None:
             return linking.MISSING
         return None if host.isas else "codegen tvm: this processor has none of the instruction sets that it writes for"
@@ -50,6 +75,10 @@ class Tvm:
         from dlas.layers.codegen.tvm import building
 
         assert lowering is not None  # `native` at least
+        if self.exclusive:
+            from dlas.layers.codegen.tvm.tuning import tuned
+
+            return tuned.build(network, lowering, target, tuned.Asked(self.trials, self.space), out)
         operators = network.facts["operators"]
         return building.build(network.file(networks.ONNX), operators, lowering.make(), target, self.schedule, out)
 

@@ -9,10 +9,12 @@ from typing import TYPE_CHECKING, Any
 from dlas.errors import BuildFailed
 from dlas.host import Target
 from dlas.layers.codegen import Kernel
-from dlas.layers.codegen.tvm import importing, linking, scheduling
+from dlas.layers.codegen.tvm import importing, linking, machinecode, scheduling
 from dlas.layers.codegen.tvm.importing import bindings
 from dlas.layers.codegen.tvm.runner import KERNELS, LIBRARY
+from dlas.layers.codegen.tvm.scheduling import NO_TRACES
 from dlas.layers.codegen.tvm.walk import FUNCTION, Walked, walk
+from dlas.tensorir.choices import DEFAULTS, Choices
 from dlas.tensorir.emitter import Emitter, Lowered, OperatorLowering
 from dlas.tensorir.machine import Machine, machine
 
@@ -29,13 +31,15 @@ def build(
     target: Target,
     schedule: str,
     out: Path,
+    choices: Choices = DEFAULTS,
+    traces: Mapping[str, str] = NO_TRACES,
 ) -> dict[str, Any]:
     """Write library and list into `out`; returns the executable's facts."""
     chosen = machine(target.isa)
-    walked = lowered(importing.read(path, target.batch), lowering, chosen, schedule)
+    walked = lowered(importing.read(path, target.batch), lowering, chosen, schedule, choices)
     module = scheduling.fused(walked.module)
     if schedule != "naive":
-        module = scheduling.scheduled(module, chosen)
+        module = scheduling.scheduled(module, chosen, traces)
     linking.export(compiled(module, chosen), out / LIBRARY)
     kernels = _kernels(operators, walked.lowered)
     copies = {"copies": walked.copies, "copied_bytes": walked.copied}
@@ -44,25 +48,28 @@ def build(
     return {"weights_size": constants_size(module), **copies}
 
 
-def lowered(module: "ir.IRModule", lowering: OperatorLowering, chosen: Machine, schedule: str) -> Walked:
+def lowered(
+    module: "ir.IRModule",
+    lowering: OperatorLowering,
+    chosen: Machine,
+    schedule: str,
+    choices: Choices = DEFAULTS,
+) -> Walked:
     """The imported module with its operators lowered."""
     from tvm import relax
 
-    return walk(module, Emitter(relax.BlockBuilder(), chosen, schedule), lowering)
+    return walk(module, Emitter(relax.BlockBuilder(), chosen, schedule, choices=choices), lowering)
 
 
 def compiled(module: "ir.IRModule", chosen: Machine) -> Any:
     """Machine code of a scheduled module, with a function beside it that gives back its input."""
-    import tvm
     from tvm import relax
 
     images = relax.Var("images", module[FUNCTION].params[0].ty)
     builder = relax.BlockBuilder(module)
     with builder.function(IDLE, [images]):
         builder.emit_func_output(images)
-    target = tvm.target.Target({"kind": "llvm", "mcpu": chosen.cpu, "num-cores": 1})
-    with tvm.transform.PassContext(opt_level=3, config={"s_tir.LoopPartition": {"partition_const_loop": True}}):
-        return tvm.compile(builder.get(), target=target)
+    return machinecode.compiled(builder.get(), chosen)
 
 
 def constants_size(module: "ir.IRModule") -> int:

@@ -34,18 +34,35 @@ def fused(module: "ir.IRModule") -> "ir.IRModule":
     )(module)
 
 
-def scheduled(module: "ir.IRModule", machine: Machine) -> "ir.IRModule":
-    """Every kernel of the module with its schedule."""
+NO_TRACES: Mapping[str, str] = {}
+
+
+def scheduled(module: "ir.IRModule", machine: Machine, traces: Mapping[str, str] = NO_TRACES) -> "ir.IRModule":
+    """Every kernel of the module with its schedule; `traces` schedule kernels by their structure."""
     from tvm import ir, tirx
 
     functions = {
-        name: _kernel(function, machine) if isinstance(function, tirx.PrimFunc) else function
+        name: kernel(function, machine, traces.get(structure(function), "") if traces else "")
+        if isinstance(function, tirx.PrimFunc)
+        else function
         for name, function in module.functions.items()
     }
     return ir.IRModule(functions, attrs=module.attrs)
 
 
-def _kernel(function: Any, machine: Machine) -> Any:
+def structure(function: Any) -> str:
+    """Hash of a kernel's shapes and arithmetic; values of constants and names do not count."""
+    import tvm_ffi
+
+    return f"{tvm_ffi.structural_hash(function):016x}"
+
+
+def kernel(function: Any, machine: Machine, trace: str = "") -> Any:
+    """One kernel with its schedule: that of a trace, of its primitive, or a plain one."""
+    if trace:
+        from dlas.layers.codegen.tvm.tuning import generic
+
+        return generic.applied(function, trace)
     from tvm import ir, s_tir
 
     s = s_tir.Schedule(ir.IRModule({"main": function}))
