@@ -33,7 +33,7 @@ SPARSE = "csr-direct"
 OTHERS = ("default", "fixed", "naive", "generic")
 TRIALS, QUICK_TRIALS = 16, 2
 BUDGET = 3.0  # s a cell
-SIDE, CLASSES, IMAGES = 32, 10, 40
+SIDE, CLASSES, IMAGES = 32, 10, 400
 DATA = "noise"
 
 

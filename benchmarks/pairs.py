@@ -25,7 +25,7 @@ from dlas.study.progress import nobody
 
 PROCESSES = 3  # sets of fresh processes, a study's default
 TIMEOUT = 120.0  # s that a child may take to load or to warm up, a study's default
-BUILD_TIMEOUT = 600.0  # s of one step; nothing is trained
+BUILD_TIMEOUT = 3600.0  # s of one step, a study's default
 RESAMPLES = 4000
 KERNEL = "kernel"
 

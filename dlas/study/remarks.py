@@ -17,9 +17,10 @@ def remark(record: Mapping[str, Any], evidence: Evidence, ratio: float | None) -
 
     `ratio` is its latency over that of the same stack without the cell's compression, None if unknown.
     """
+    tuning = _about_tuning(record.get("tuning", {}))
     if not record["trained"]:
-        return "random weights: no accuracy"
-    said = [_about_storage(record), _about_speed(record, evidence, ratio), _about_tuning(record.get("tuning", {}))]
+        return "; ".join(filter(None, ["random weights: no accuracy", tuning]))
+    said = [_about_storage(record), _about_speed(record, evidence, ratio), tuning]
     return "; ".join(filter(None, said))
 
 

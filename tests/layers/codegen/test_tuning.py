@@ -15,6 +15,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 from dlas import network
 from dlas.artifacts import Artifact
+from dlas.errors import Inapplicable
 from dlas.fingerprint import file_digest
 from dlas.host import Host, Target
 from dlas.layers.codegen import Lowering
@@ -90,23 +91,30 @@ def test_sparse_kernels_are_tuned_too_and_keep_their_values(tmp_path):
     assert {record.status for record in found} == {"ok"}
 
 
-def test_what_is_kept_computes_what_the_network_computes(tmp_path):
+def run(library, images):
+    import tvm
+    from tvm.runtime.vm import VirtualMachine
+
+    call = VirtualMachine(tvm.runtime.load_module(str(library)), tvm.cpu())["main"]
+    return call(tvm.runtime.tensor(images)).numpy()
+
+
+def test_what_is_kept_computes_what_the_network_computes_bit_for_bit_each_time(tmp_path):
     source = stored(tmp_path, "network", 2, seed=0)
-    lowering, out = SPATIAL_PACK, tmp_path / "out"
-    out.mkdir()
-    name = source.file(network.ONNX)
+    lowering, name = SPATIAL_PACK, source.file(network.ONNX)
     found, _ = works(Source(importing.read(name, 1), lowering.make(), machine("avx2")), "SpatialPack", "")
     slowest = {site: work.site.candidates[-1] for work in found for site in work.sites}
     from dlas.layers.codegen.tvm import building
     from dlas.tensorir.choices import Picked
 
-    building.build(name, source.facts["operators"], lowering.make(), TARGET, "default", out, Picked(slowest))
-    import tvm
-    from tvm.runtime.vm import VirtualMachine
-
     images = np.random.default_rng(3).standard_normal((1, 16, 6, 6), dtype=np.float32)
-    call = VirtualMachine(tvm.runtime.load_module(str(out / "network.so")), tvm.cpu())["main"]
-    logits = call(tvm.runtime.tensor(images)).numpy()
+    found_by = []
+    for out in (tmp_path / "once", tmp_path / "twice"):
+        out.mkdir()
+        building.build(name, source.facts["operators"], lowering.make(), TARGET, "default", out, Picked(slowest))
+        found_by.append(run(out / "network.so", images))
+    logits = found_by[0]
+    assert (logits == found_by[1]).all()
     wanted = network.run(name, images, optimise=False)
     assert np.abs(logits - wanted).max() <= 1e-5 * np.abs(wanted).max()
     listed = json.loads((out / "kernels.json").read_text())["kernels"]
@@ -138,6 +146,14 @@ def test_sparse_kernels_are_refused_by_metaschedule_and_keep_the_default(tmp_pat
     frozen = json.loads((tmp_path / "out" / tuned.FROZEN).read_text())["tasks"][0]["record"]
     assert frozen["space"] == "template"
     assert frozen["ratio"] == 1
+
+
+def test_a_network_in_which_nothing_is_searched_is_refused(tmp_path):
+    source = stored(tmp_path, "network", 1, seed=0)
+    blocks = Lowering("dlas.layers.primitive.tvm.bsr.Bsr", {"threshold": 0.0})
+    with pytest.raises(Inapplicable, match=r"^codegen tvm: Bsr has no kernel here whose schedule is searched; "):
+        build(source, tmp_path / "out", lowering=blocks)
+    assert Records(tmp_path).all() == []
 
 
 # --- candidates that misbehave --------------------------------------------------------------------------------------

@@ -11,6 +11,7 @@ from typing import Any
 from dlas import fingerprint
 from dlas import network as networks
 from dlas.artifacts import Artifact
+from dlas.errors import Inapplicable
 from dlas.host import Target
 from dlas.layers.codegen import Lowering
 from dlas.layers.codegen.tvm import building, importing
@@ -39,6 +40,8 @@ def build(network: Artifact, lowering: Lowering, target: Target, asked: Asked, o
     source = _source(network, lowering, target)
     name = lowering.name.rpartition(".")[2]
     found, defaults = works(source, name, fingerprint.code_version(lowering.name.rpartition(".")[0]))
+    if not found:
+        raise Inapplicable(f"codegen tvm: {name} has no kernel here whose schedule is searched; use schedule=default")
     with tempfile.TemporaryDirectory() as work, Bench(target.isa, Path(work)) as bench:
         Search(source, found, defaults, records, bench).run(asked.space, asked.trials)
         known = by_task(records.all())
