@@ -49,7 +49,7 @@ class TorchCompile:
     """TorchInductor ahead of time, channels last, weights frozen; float32."""
 
     name: ClassVar = "torch-compile"
-    suggested: ClassVar = ("torch-compile",)
+    suggested: ClassVar[tuple[str, ...]] = ()  # a minute of C++ compiler is nobody's surprise
     packages: ClassVar = ("torch",)
     dialect: ClassVar = "torch"
     devices: ClassVar = ("cpu",)

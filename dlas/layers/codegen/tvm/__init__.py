@@ -38,13 +38,13 @@ class Tvm:
     native: ClassVar = "dlas.layers.primitive.tvm.spatial_pack.SpatialPack"
 
     schedule: str = parameter(
-        "loops ordered by hand, by one tile, as written, or searched",
+        "loops by hand, by one tile, as written, searched",
         "default",
         choices=("default", "fixed", "naive", TUNED),
     )
-    trials: int = parameter("candidates tried for each distinct kernel, on average (tuned)", 16, low=1, high=4096)
+    trials: int = parameter("tuned: candidates tried for each kernel, on average", 16, low=1, high=4096)
     space: str = parameter(
-        "what is searched: parameters of the hand-written schedules, MetaSchedule's own space, or both",
+        "tuned: parameters by hand, or MetaSchedule's own space",
         "template",
         choices=SPACES,
     )
