@@ -25,7 +25,7 @@ from dlas.study.progress import nobody
 
 PROCESSES = 3  # sets of fresh processes, a study's default
 TIMEOUT = 120.0  # s that a child may take to load or to warm up, a study's default
-BUILD_TIMEOUT = 600.0  # s of one step; nothing is trained
+BUILD_TIMEOUT = 3600.0  # s of one step, a study's default
 RESAMPLES = 4000
 KERNEL = "kernel"
 
@@ -37,12 +37,12 @@ Floats = NDArray[np.float64]
 
 
 @contextmanager
-def built(stacks: Sequence[Stack]) -> Iterator[list[Subject]]:
+def built(stacks: Sequence[Stack], places: realise.Places = ()) -> Iterator[list[Subject]]:
     """The stacks' executables, in a store that is gone afterwards."""
     with tempfile.TemporaryDirectory() as folder:
         store = Store(Path(folder))
         store.prepare()
-        cells = [_cell(stack) for stack in stacks]
+        cells = [_cell(stack, places) for stack in stacks]
         steps = {step.key: step for _, realisation in cells for step in realisation.steps}
         jobs = host.probe().usable_threads
         for failure in Builder(store, jobs, BUILD_TIMEOUT, nobody).build(list(steps.values())).values():
@@ -50,11 +50,11 @@ def built(stacks: Sequence[Stack]) -> Iterator[list[Subject]]:
         yield [proving.subject(cell, store, host.probe()) for cell, _ in cells]
 
 
-def _cell(stack: Stack) -> tuple[Cell, realise.Realisation]:
-    obstacle = realise.obstacle(stack, host.probe())
+def _cell(stack: Stack, places: realise.Places) -> tuple[Cell, realise.Realisation]:
+    obstacle = realise.obstacle(stack, host.probe(), places)
     if obstacle:
         raise SystemExit(obstacle)
-    realisation = realise.realisation(stack, (), host.probe())
+    realisation = realise.realisation(stack, places, host.probe())
     return Cell(stack, stack.model, realisation.executable.key, realisation), realisation
 
 

@@ -9,10 +9,14 @@ from typing import TYPE_CHECKING
 from dlas import artifacts, host
 from dlas.artifacts import Store
 from dlas.errors import StudyError
+from dlas.records import Records
+from dlas.registry import absolute
 from dlas.stack import Stack
 from dlas.study import quantities, reading, spec, until
 from dlas.study import run as running
+from dlas.study.building import Builder
 from dlas.study.conduct import Conduct
+from dlas.study.plan import plan
 from dlas.study.progress import Listen, nobody
 from dlas.study.spec import Measure, Study
 
@@ -49,6 +53,25 @@ def run_study(study: Study, out: Path, conduct: Conduct = Conduct()) -> "xr.Data
     return found
 
 
+def tune(study: Study, retune: bool = False, listen: Listen = nobody) -> tuple[int, list[str]]:
+    """Search schedules for a study's tuned executables and measure nothing; how many are there, and why others not.
+
+    With `retune` they are built anew from all records of the store. Raises StudyError where nothing is tuned.
+    """
+    if retune:
+        Records(store().root).retune()
+    found = [c.realisation for c in plan(study, host.probe()).cells if c.realisation]
+    wanted = [realisation for realisation in found if realisation.executable.exclusive]
+    if not wanted:
+        raise StudyError(f'{study.name}: nothing is tuned; write codegen = "tvm@schedule=tuned"')
+    store().prepare()
+    steps = {step.key: step for realisation in wanted for step in realisation.steps}
+    failures = Builder(store(), 1, study.build_timeout, listen).build(list(steps.values()))
+    executables = {realisation.executable.key for realisation in wanted}
+    reasons = [failures[key].reason for key in executables if key in failures]
+    return len(executables) - len(reasons), reasons
+
+
 def settled(study: Study, asked: str, conduct: Conduct = Conduct()) -> Study:
     """The study with the most compressed variants that lose no more than asked, as in `accuracy-drop=1pp`."""
     return until.settle(study, asked, store(), conduct.jobs or host.probe().usable_threads, conduct.listen)
@@ -76,7 +99,7 @@ def perturb(
     """
     if not vary:
         raise StudyError('nothing varies; name a layer, as in compression=["none", "int8"]')
-    places = {name: Path(path).expanduser().resolve() for name, path in (data or {}).items()}
+    places = {name: absolute(path) for name, path in (data or {}).items()}
     measure = Measure(margin=quantities.share(margin), budget=quantities.seconds(budget))
     departed = (baseline or Stack()).as_dict()
     study = spec.compose(Path(out).stem, departed, vary, measure, places)

@@ -57,10 +57,18 @@ NUMBERS: Mapping[str, tuple[str, str]] = {
     "macs": ("1", "multiply-adds of one image"),
     "train_time": ("s", "training and compressing"),
     "build_time": ("s", "compiling"),
+    "tune_time": ("s", "searching for schedules, in this study or before"),
+    "tune_trials": ("1", "candidates that were tried for the network's kernels"),
+    "tune_ratio": ("1", "tuned executable over the default one, timed beside it when it was built"),
+    "tune_payoff": ("1", "inferences after which tuning has paid for itself"),
     "processes": ("1", "fresh processes that were measured"),
 }
 _LIST = "_texts"  # ends the name of a list of texts in a file
-TEXTS = ("status", "reason", "verdict", "remark", "warning", "clock", "compute_precision", "isa_used", "stopped_by")
+TEXTS = (
+    *("status", "reason", "verdict", "remark", "warning", "clock", "compute_precision", "isa_used", "stopped_by"),
+    "runtime",  # versions of what the code generator runs with, as the measuring child finds them
+    "tune_curve",  # JSON: trials, and the share of the default's time that the best kernels take after them
+)
 
 
 def from_journal(plan: Plan, out: Path) -> xr.Dataset:

@@ -54,7 +54,7 @@ class Child:
             argv, env=dict(env), stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._words
         )
         self._buffer = b""
-        limit = int(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_AVPHYS_PAGES") * _MEMORY_SHARE)
+        limit = _memory_limit()
         # The child cannot outrun these two: it waits for its first request before it imports anything heavy.
         resource.prlimit(self._process.pid, resource.RLIMIT_DATA, (limit, limit))
         if cpus:
@@ -137,6 +137,13 @@ class Child:
     def _stream(pipe: IO[bytes] | None) -> IO[bytes]:
         assert pipe is not None
         return pipe
+
+
+def _memory_limit() -> int:
+    """Bytes that a child may take: most of what is free now, and no more than this process itself may."""
+    free = int(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_AVPHYS_PAGES") * _MEMORY_SHARE)
+    _, hard = resource.getrlimit(resource.RLIMIT_DATA)
+    return free if hard == resource.RLIM_INFINITY else min(free, hard)
 
 
 def revive(error: Message) -> DlasError:

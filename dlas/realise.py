@@ -6,7 +6,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any, cast
 
-from dlas import artifacts, fingerprint, process, registry
+from dlas import artifacts, fingerprint, interpreter, process, registry
 from dlas.artifacts import Artifact, Store
 from dlas.errors import BuildFailed, DataError
 from dlas.host import NATIVE, Host, Target
@@ -43,6 +43,12 @@ class Step:
         return {"layer": self.layer, "option": self.option, "inputs": list(self.inputs), **self.ingredients}
 
     @property
+    def python(self) -> str:
+        """The Python that does the step and runs what it built; empty for this one."""
+        (option,) = registry.parse(self.layer, self.option)
+        return self.sources.get(getattr(option, interpreter.PARAMETER, ""), "")
+
+    @property
     def exclusive(self) -> bool:
         """Whether the step times candidates, so that nothing else may run on the host meanwhile."""
         options = registry.parse(self.layer, self.option)
@@ -69,7 +75,7 @@ def realisation(stack: Stack, places: Places, host: Host) -> Realisation:
     """The steps of a stack; raises DataError where the user's data are not located."""
     data, networks = _network_steps(stack.dataset, stack.model, stack.compression, places)
     target = _effective(hardware_of(stack).target(host), host)
-    executable = _executable(stack.codegen, stack.primitive, networks[-1].key, target)
+    executable = _executable(stack.codegen, stack.primitive, networks[-1].key, target, places)
     return Realisation(data, networks, executable)
 
 
@@ -116,19 +122,31 @@ def _located(layer: str, option: Option, name: str, places: Places) -> Path:
 
 
 @cache
-def _executable(codegen: str, primitive: str, network: str, target: Target) -> Step:
+def _executable(codegen: str, primitive: str, network: str, target: Target, places: Places) -> Step:
     generator, lowered = _codegen(codegen), _primitive(primitive)
+    sources = {name: str(_located("codegen", generator, name, places)) for name in registry.locators(generator)}
     ingredients = {
         "code": fingerprint.code_version(type(generator).__module__),
         "primitive": primitive,
         "primitive_code": fingerprint.code_version(type(lowered).__module__),
         "target": _relevant(target, generator),
-        "packages": {name: fingerprint.package_version(name) for name in generator.packages},
+        "packages": _versions(generator, places),
     }
+    if hasattr(generator, "ingredients"):
+        ingredients |= generator.ingredients()
     lowering = lowering_of(lowered, generator)
     if lowering:
         ingredients["lowering_code"] = fingerprint.code_version(lowering.name.rpartition(".")[0])
-    return Step("codegen", codegen, (network,), ingredients)
+    return Step("codegen", codegen, (network,), ingredients, sources)
+
+
+def _versions(option: Option, places: Places) -> Mapping[str, str | None]:
+    """Versions of the packages that an option imports, where it imports them."""
+    packages = getattr(option, "packages", ())
+    name = getattr(option, interpreter.PARAMETER, "")
+    if name:
+        return interpreter.versions(str(_located("codegen", option, name, places)), packages)
+    return {package: fingerprint.package_version(package) for package in packages}
 
 
 def lowering_of(primitive: Primitive, generator: Codegen) -> Lowering | None:
@@ -162,15 +180,15 @@ def _relevant(target: Target, generator: Codegen) -> Mapping[str, Any]:
 # --- why a stack cannot be ----------------------------------------------------------------------------------------
 
 
-def obstacle(stack: Stack, host: Host) -> str | None:
+def obstacle(stack: Stack, host: Host, places: Places = ()) -> str | None:
     """Why a stack cannot be realised on a host, as far as the options know it beforehand; None if they know nothing."""
-    return _obstacle_of_options(stack, host) or _obstacle_between(stack, host)
+    return _obstacle_of_options(stack, host, places) or _obstacle_between(stack, host)
 
 
-def _obstacle_of_options(stack: Stack, host: Host) -> str | None:
+def _obstacle_of_options(stack: Stack, host: Host, places: Places) -> str | None:
     for layer, text in stack.as_dict().items():
         for option in registry.parse(layer, text):
-            missing = [p for p in getattr(option, "packages", ()) if fingerprint.package_version(p) is None]
+            missing = [name for name, version in _versions(option, places).items() if version is None]
             if missing:
                 return f"{layer} {text} needs the package {missing[0]}; install dlas[all], or {missing[0]} alone"
             reason: str | None = option.needs(stack, host) if hasattr(option, "needs") else None

@@ -135,7 +135,7 @@ def take_paths(layer: str, text: str) -> tuple[str, dict[str, Path]]:
 def _absolute(layer: str, option: Option, text: str) -> Path:
     """A typed path as an absolute one; links stay, so that its stem is the one that was typed."""
     try:
-        path = Path(os.path.abspath(Path(text).expanduser()))  # noqa: PTH100 - resolve() would follow links
+        path = absolute(text)
     except RuntimeError as problem:  # no such home
         raise OptionError(f"{layer} {write((option,))}: {text!r} is no path ({problem})") from problem
     if "\0" in text:
@@ -143,12 +143,17 @@ def _absolute(layer: str, option: Option, text: str) -> Path:
     return path
 
 
+def absolute(path: str | Path) -> Path:
+    """A path of the user's as an absolute one; links stay, as that of a Python in a virtual environment must."""
+    return Path(os.path.abspath(Path(path).expanduser()))  # noqa: PTH100
+
+
 def locators(option: Option) -> list[str]:
     """The names of data that an option asks for."""
     declared = parameters(type(option))
     named = {key: declaration for key, (_, declaration, _) in declared.items() if declaration.locator}
     values = {key: str(getattr(option, key)) for key in named}
-    return [value for key, value in values.items() if value not in named[key].choices]
+    return [value for key, value in values.items() if value and value not in named[key].choices]
 
 
 def _nearest(name: str, known: Iterable[str]) -> str:

@@ -170,3 +170,12 @@ def test_a_busy_child_dies_when_its_parent_is_killed():
     parent.kill()
     parent.communicate()
     assert gone(pid)
+
+
+def test_a_child_of_a_child_gets_no_more_memory_than_its_parent_may_have():
+    code = (
+        "import resource, sys; from dlas.process import Child, environment;"
+        "resource.setrlimit(resource.RLIMIT_DATA, (1 << 31, 1 << 31));"
+        "Child((sys.executable, '-c', ''), environment(1)).close()"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)

@@ -17,6 +17,8 @@ app = typer.Typer(
 )
 stores = typer.Typer(help="The store of artifacts: list, verify, prune.", no_args_is_help=True)
 app.add_typer(stores, name="store")
+record = typer.Typer(help="The tuning store: list, export, import, verify.", no_args_is_help=True)
+app.add_typer(record, name="records")
 
 Texts = list[str]
 Layer = Annotated[
@@ -290,6 +292,53 @@ def store_prune(
     from dlas.cli import store
 
     store.prune(damaged, unused_for)
+
+
+@app.command()
+def tune(
+    study_file: StudyFile,
+    data: Data = [],  # noqa: B006
+    retune: Annotated[
+        bool, typer.Option("--retune", help="Choose anew from all records: tuned executables become stale.")
+    ] = False,
+    quiet: Quiet = False,
+) -> None:
+    """Search schedules for the tuned executables of a study; measure nothing."""
+    from dlas.cli import records
+
+    records.tune(study_file, data, retune, quiet)
+
+
+@record.command("list")
+def records_list() -> None:
+    """List the tasks that were searched: trials, and the best of them."""
+    from dlas.cli import records
+
+    records.listing()
+
+
+@record.command("export")
+def records_export(out: Annotated[Path, typer.Argument(metavar="RECORDS.jsonl", help="The file to write.")]) -> None:
+    """Write all records to a file."""
+    from dlas.cli import records
+
+    records.export(out)
+
+
+@record.command("import")
+def records_import(file: Annotated[Path, typer.Argument(metavar="RECORDS.jsonl", help="The file to read.")]) -> None:
+    """Add the records of another store, so that nothing is searched twice."""
+    from dlas.cli import records
+
+    records.take(file)
+
+
+@record.command("verify")
+def records_verify(repair: Annotated[bool, typer.Option("--repair", help="Drop damaged lines.")] = False) -> None:
+    """Check every record against its hash."""
+    from dlas.cli import records
+
+    records.verify(repair)
 
 
 def main() -> None:

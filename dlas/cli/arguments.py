@@ -5,7 +5,7 @@ from pathlib import Path
 
 from dlas.errors import OptionError
 from dlas.option import LAYERS
-from dlas.registry import catalogue
+from dlas.registry import absolute, catalogue
 
 
 def settings(texts: Sequence[str], flag: str) -> dict[str, str]:
@@ -44,5 +44,5 @@ def places(texts: Sequence[str]) -> dict[str, Path]:
         name, equals, path = text.partition("=")
         if not equals or not name or not path:
             raise OptionError(f"--data {text}: write --data NAME=PATH")
-        found[name] = Path(path).expanduser().resolve()
+        found[name] = absolute(path)
     return found

@@ -11,7 +11,7 @@ import numpy as np
 import psutil
 from numpy.typing import NDArray
 
-from dlas import artifacts, data, network, process, registry
+from dlas import artifacts, data, fingerprint, network, process, registry
 from dlas.artifacts import Artifact
 from dlas.data import Images
 from dlas.errors import BuildFailed
@@ -71,6 +71,7 @@ class Worker:
             "evidence": asdict(self._runner.evidence()),
             "check": self._against_reference(CHECKED),
             "call_overhead": self._overhead(option.idle(executable, place)),  # type: ignore[attr-defined]
+            "runtime": {name: fingerprint.package_version(name) for name in getattr(option, "packages", ())},
         }
 
     def _overhead(self, idle: Runner) -> float:

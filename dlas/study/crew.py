@@ -8,7 +8,7 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from dlas import fingerprint
+from dlas import fingerprint, interpreter
 from dlas.artifacts import Store
 from dlas.errors import StudyError
 from dlas.host import Host
@@ -165,7 +165,7 @@ class Children:
         request: Message = {"store": str(self._store.root), "step": as_message(step)}
         for left in reversed(range(TRIES)):
             try:
-                with self._child() as child:
+                with self._child(step.python) as child:
                     child.ask(request, timeout, report)
             except Died:
                 if not left or self._stopping:
@@ -181,8 +181,9 @@ class Children:
                 child.kill()
 
     @contextmanager
-    def _child(self) -> Iterator[Child]:
-        with Child((sys.executable, "-m", "dlas.realise"), environment(threads=1)) as child:
+    def _child(self, python: str) -> Iterator[Child]:
+        argv = interpreter.command((sys.executable, "-m", "dlas.realise"), python)
+        with Child(argv, environment(threads=1)) as child:
             with self._changing:
                 self._running.add(child)
                 if self._stopping:

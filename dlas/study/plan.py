@@ -116,7 +116,7 @@ def _moved(study: Study, name: str) -> Stack:
 
 def _cell(stack: Stack, study: Study, host: Host) -> Cell:
     label = stack.difference(study.baseline)
-    obstacle = realise.obstacle(stack, host)
+    obstacle = realise.obstacle(stack, host, study.places)
     if obstacle:
         return Cell(stack, label, _key(label, stack, study), None, obstacle)
     realisation = realise.realisation(stack, study.places, host)

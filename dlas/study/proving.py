@@ -2,9 +2,10 @@
 
 from collections.abc import Mapping
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
+from dlas import interpreter
 from dlas.artifacts import Artifact, Store
 from dlas.errors import BuildFailed
 from dlas.host import Host
@@ -39,6 +40,7 @@ def subject(cell: Cell, store: Store, host: Host) -> Subject:
     realisation = cell.realisation
     assert realisation is not None
     command = hardware_of(cell.stack).start(host)
+    command = replace(command, argv=interpreter.command(command.argv, realisation.executable.python))
     return Subject(
         key=cell.key,
         executable=_artifact(store, realisation.executable).folder,
@@ -94,6 +96,7 @@ def artifact_facts(cell: Cell, store: Store) -> dict[str, Any]:
         "stored": [facts.get("storage", "float32"), facts.get("weights_size")],
         "train_time": sum(network.seconds for network in networks),
         "build_time": executable.seconds,
+        "tuning": {name: value for name, value in executable.facts.items() if name.startswith("tune_")},
     }
 
 

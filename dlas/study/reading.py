@@ -9,6 +9,7 @@ from typing import Any
 
 from dlas.errors import StudyError
 from dlas.option import LAYERS
+from dlas.registry import absolute
 from dlas.stack import Stack
 from dlas.study.quantities import seconds, share
 from dlas.study.spec import DESIGNS, Measure, Part, Study, located, take, varied
@@ -53,7 +54,7 @@ def _data(table: Mapping[str, Any], path: Path) -> dict[str, Path]:
     if wrong:
         raise StudyError(f"study {path} [data]: {wrong} must be a path in quotes")
     try:
-        return {name: (path.parent / Path(where).expanduser()).resolve() for name, where in table.items()}
+        return {name: absolute(path.parent / Path(where).expanduser()) for name, where in table.items()}
     except RuntimeError as problem:  # no such home
         raise StudyError(f"study {path} [data]: a path is none ({problem}); name a file or a folder") from problem
 

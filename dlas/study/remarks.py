@@ -17,9 +17,19 @@ def remark(record: Mapping[str, Any], evidence: Evidence, ratio: float | None) -
 
     `ratio` is its latency over that of the same stack without the cell's compression, None if unknown.
     """
+    tuning = _about_tuning(record.get("tuning", {}))
     if not record["trained"]:
-        return "random weights: no accuracy"
-    return "; ".join(filter(None, [_about_storage(record), _about_speed(record, evidence, ratio)]))
+        return "; ".join(filter(None, ["random weights: no accuracy", tuning]))
+    said = [_about_storage(record), _about_speed(record, evidence, ratio), tuning]
+    return "; ".join(filter(None, said))
+
+
+def _about_tuning(tuning: Mapping[str, Any]) -> str:
+    """Whether the search was in vain."""
+    kept_default = tuning and tuning["tune_payoff"] is None
+    return (
+        f"{tuning['tune_trials']} trials found nothing faster: the default schedules were kept" if kept_default else ""
+    )
 
 
 def _about_storage(record: Mapping[str, Any]) -> str:

@@ -1,5 +1,6 @@
 """From a journal to figures: every variable of every cell of a plan, recomputed from raw samples, nothing measured."""
 
+import json
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -129,7 +130,10 @@ def _values(
 
 def _of_artifacts(record: Mapping[str, Any]) -> Values:
     names = ("parameters", "nonzeros", "macs", "size", "weights_size", "train_time", "build_time", "network_accuracy")
-    return {name: record[name] for name in (*names, "compute_precision", "primitive_share")}
+    tuning = dict(record.get("tuning", {}))
+    if "tune_curve" in tuning:
+        tuning["tune_curve"] = json.dumps(tuning["tune_curve"])
+    return {name: record[name] for name in (*names, "compute_precision", "primitive_share")} | tuning
 
 
 def _of_score(record: Mapping[str, Any], baseline: CellRow | None) -> Values:
@@ -174,6 +178,7 @@ def _of_runs(timed: _Timed, baseline: bool, cell: Cell, lent: tuple[Spread, Spre
         "cold_start": float(np.median([run.facts["cold_start"] for run in timed.runs])),
         "peak_memory": max(run.facts["peak_memory"] for run in timed.runs),
         "isa_used": evidence.isa,
+        "runtime": ", ".join(f"{name} {version}" for name, version in timed.runs[-1].facts.get("runtime", {}).items()),
         "processes": len(timed.runs),
         "stopped_by": " and ".join(sorted({run.outcome for run in timed.runs})),
     }

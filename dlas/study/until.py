@@ -149,7 +149,7 @@ def _accuracy(study: Study, option: str, store: Store, build: Builder) -> float:
     """Validation accuracy of the baseline's network under a compression, which is built unless it is there."""
     stack = study.baseline.perturb(compression=option)
     here = host.probe()
-    obstacle = realise.obstacle(stack, here)
+    obstacle = realise.obstacle(stack, here, study.places)
     if obstacle:
         raise StudyError(f"--until cannot try {option}: {obstacle}")
     steps = realise.realisation(stack, study.places, here)

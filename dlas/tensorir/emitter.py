@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 import numpy as np
 
 from dlas.tensorir import layout
+from dlas.tensorir.choices import DEFAULTS, Choices
 from dlas.tensorir.layout import PLAIN
 from dlas.tensorir.machine import Machine
 from dlas.tensorir.operators import Convolution, Linear
@@ -74,6 +75,7 @@ class Emitter:
     schedule: str  # "default", "fixed" or "naive"
     storage: str = "float32"  # or "float16": how the operators' weights are stored
     copies: list[int] = field(default_factory=list)
+    choices: Choices = DEFAULTS
 
     def compute(
         self, name: str, expression: Callable[..., Any], *inputs: Any, attrs: Mapping[str, int] = FUSABLE

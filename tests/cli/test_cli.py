@@ -405,7 +405,9 @@ Commands:
   compare    Say what changed between two cubes beyond noise.
   merge      Put cubes of several hosts into one, each host a hardware...
   doctor     Say what this host is, how well it measures, and what to...
+  tune       Search schedules for the tuned executables of a study;...
   store      The store of artifacts: list, verify, prune.
+  records    The tuning store: list, export, import, verify.
 """
 
 COMPRESSION = """\
@@ -456,14 +458,24 @@ compression
 CODEGEN = """\
 codegen
   onnxruntime
-      ONNX Runtime's CPU or CUDA provider with all graph optimisations; TF32 off on CUDA.
+      ONNX Runtime's CPU or CUDA provider with its graph optimisations; TF32 off on CUDA.
+      opt=: how far the graph is optimised (one of basic, extended, all, default all)
+      python=: another Python to build and run in, if not this one (str, default none)
   openvino
       OpenVINO, latency mode, one stream, float32 unless the network is quantised.
+      python=: another Python to build and run in, if not this one (str, default none)
   torch
       PyTorch in eager mode, channels last, inference mode; TF32 off on CUDA.
+      python=: another Python to build and run in, if not this one (str, default none)
+  torch-compile
+      TorchInductor ahead of time, channels last, weights frozen; float32.
+      python=: another Python to build and run in, if not this one (str, default none)
   tvm
-      TVM with hand-written schedules; nothing is tuned. Its own choice of primitive is spatial-pack.
-      schedule=: loops ordered by hand, by one tile, or as written (one of default, fixed, naive, default default)
+      TVM with hand-written schedules, or with searched ones. Its own choice of primitive is spatial-pack.
+      schedule=: loops by hand, by one tile, as written, searched (one of default, fixed, naive, tuned, default default)
+      trials=: tuned: candidates tried for each kernel, on average (int, at least 1 and at most 4096, default 16)
+      space=: tuned: parameters by hand, or MetaSchedule's own space (one of template, generic, both, default template)
+      python=: another Python to build and run in, if not this one (str, default none)
 
 """
 
@@ -494,7 +506,7 @@ def test_layers_says_what_is_not_installed(dlas, monkeypatch):
     monkeypatch.setattr(fingerprint, "package_version", lambda name: None if name == "openvino" else "1")
     lines = dlas("layers", "codegen").out.splitlines()
     place = lines.index("  openvino")
-    assert lines[place + 2] == '      needs openvino, not installed: pip install "dlas[all]"'
+    assert lines[place + 3] == '      needs openvino, not installed: pip install "dlas[all]"'
     assert sum("not installed" in line for line in lines) == 1
 
 

@@ -104,3 +104,11 @@ def test_integers_with_fast_instructions_or_without_a_tale_explain_nothing(isa):
 
 def test_an_ordinary_network_that_is_slow_is_left_without_a_remark():
     assert remark(record(), DENSE, SLOW) == ""
+
+
+def test_a_search_in_vain_is_told():
+    vain = {"tune_trials": 12, "tune_payoff": None}
+    said = "12 trials found nothing faster: the default schedules were kept"
+    assert remark({**record(), "tuning": vain}, DENSE, None) == said
+    assert remark({**record(trained=False), "tuning": vain}, DENSE, None) == f"random weights: no accuracy; {said}"
+    assert remark({**record(), "tuning": {**vain, "tune_payoff": 1e6}}, DENSE, None) == ""

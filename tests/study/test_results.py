@@ -6,7 +6,7 @@ from handmade import BASELINE, HOST, plan_of, stack
 
 from dlas.measure.samples import Samples
 from dlas.study.journal import CellRow, Journal, RunRow
-from dlas.study.results import results
+from dlas.study.results import _of_artifacts, results
 
 TORCH, INT8, PRUNED = stack(codegen="torch"), stack(compression="int8"), stack(compression="weight-prune@0.9")
 TWO_THREADS = stack(hardware="cpu@threads=2")
@@ -79,6 +79,19 @@ def bench(tmp_path):
 
 def relative(values):
     return tuple(values[name] for name in ("relative_latency", "relative_latency_low", "relative_latency_high"))
+
+
+def test_what_a_search_cost_is_shown_and_its_curve_is_json():
+    tuning = {
+        "tune_trials": 3,
+        "tune_time": 1.5,
+        "tune_ratio": 0.8,
+        "tune_payoff": 1e4,
+        "tune_curve": [(0, 1.0), (2, 0.8)],
+    }
+    found = _of_artifacts(a_record(tuning=tuning))
+    assert {name: found[name] for name in tuning} == {**tuning, "tune_curve": "[[0, 1.0], [2, 0.8]]"}
+    assert not [name for name in _of_artifacts(a_record()) if name.startswith("tune")]
 
 
 # --- ratios -----------------------------------------------------------------------------------------------------

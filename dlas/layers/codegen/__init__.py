@@ -13,6 +13,7 @@ from dlas.host import Place, Target
 from dlas.network import Logits
 from dlas.option import Option, Value
 
+PYTHON = "another Python to build and run in, if not this one"  # help of the parameter `python`
 _PRECISIONS = {"f32": "float32", "i8": "int8", "u8": "int8", "s8": "int8", "bf16": "bfloat16", "f16": "float16"}
 
 

@@ -13,7 +13,7 @@ from dlas.artifacts import Artifact
 from dlas.data import Images
 from dlas.errors import BuildFailed, Inapplicable
 from dlas.host import Place, Target
-from dlas.layers.codegen import Evidence, Kernel, Lowering, batch_shape
+from dlas.layers.codegen import PYTHON, Evidence, Kernel, Lowering, batch_shape
 from dlas.network import Logits
 from dlas.option import parameter
 
@@ -60,6 +60,7 @@ class OnnxRuntime:
     ceilings: ClassVar[Mapping[str, Mapping[str, str]]] = {}  # its kernels are chosen by the processor alone
 
     opt: str = parameter("how far the graph is optimised", "all", choices=tuple(_LEVELS))
+    python: str = parameter(PYTHON, "", locator=True)
 
     def compile(self, network: Artifact, lowering: Lowering | None, target: Target, out: Path) -> dict[str, Any]:
         """Fix the batch; everything else happens when the file is loaded."""

@@ -11,8 +11,9 @@ from dlas.artifacts import Artifact
 from dlas.data import Images
 from dlas.errors import BuildFailed, Inapplicable
 from dlas.host import Place, Target
-from dlas.layers.codegen import Evidence, Kernel, Lowering, batch_shape, precision_named, widest_isa
+from dlas.layers.codegen import PYTHON, Evidence, Kernel, Lowering, batch_shape, precision_named, widest_isa
 from dlas.network import Logits
+from dlas.option import parameter
 
 if TYPE_CHECKING:
     import openvino
@@ -44,6 +45,8 @@ class OpenVino:
         "avx512-vnni": {"ONEDNN_MAX_CPU_ISA": "AVX512_CORE_VNNI"},
         "amx": {"ONEDNN_MAX_CPU_ISA": "AVX512_CORE_AMX"},
     }
+
+    python: str = parameter(PYTHON, "", locator=True)
 
     def compile(self, network: Artifact, lowering: Lowering | None, target: Target, out: Path) -> dict[str, Any]:
         """Convert the ONNX, fix the batch, save the weights in float16 if they are stored so, else as they are."""

@@ -13,8 +13,9 @@ from dlas.artifacts import Artifact
 from dlas.data import Images
 from dlas.errors import BuildFailed, Inapplicable
 from dlas.host import Place, Target
-from dlas.layers.codegen import Evidence, Kernel, Lowering, torch_lowered
+from dlas.layers.codegen import PYTHON, Evidence, Kernel, Lowering, torch_lowered
 from dlas.network import Logits
+from dlas.option import parameter
 
 if TYPE_CHECKING:
     import torch
@@ -57,6 +58,8 @@ class Torch:
             "ATEN_CPU_CAPABILITY": "avx512",
         },
     }
+
+    python: str = parameter(PYTHON, "", locator=True)
 
     def needs(self, stack: "Stack", host: "Host") -> str | None:
         """Half arithmetic that the processor has."""

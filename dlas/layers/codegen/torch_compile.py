@@ -15,8 +15,9 @@ from dlas.artifacts import Artifact
 from dlas.data import Images
 from dlas.errors import BuildFailed
 from dlas.host import Place, Target
-from dlas.layers.codegen import Evidence, Lowering, onednn, widest_isa
+from dlas.layers.codegen import PYTHON, Evidence, Lowering, onednn, widest_isa
 from dlas.network import Logits
+from dlas.option import parameter
 
 if TYPE_CHECKING:
     import torch
@@ -48,7 +49,7 @@ class TorchCompile:
     """TorchInductor ahead of time, channels last, weights frozen; float32."""
 
     name: ClassVar = "torch-compile"
-    suggested: ClassVar = ("torch-compile",)
+    suggested: ClassVar[tuple[str, ...]] = ()  # a minute of C++ compiler is nobody's surprise
     packages: ClassVar = ("torch",)
     dialect: ClassVar = "torch"
     devices: ClassVar = ("cpu",)
@@ -56,6 +57,8 @@ class TorchCompile:
     takes_module: ClassVar = True
     depends_on: ClassVar = ("isa", "threads")
     ceilings: ClassVar = _CEILINGS
+
+    python: str = parameter(PYTHON, "", locator=True)
 
     def needs(self, stack: "Stack", host: "Host") -> str | None:
         """A C++ compiler, and an instruction set that code is written for."""

@@ -5,21 +5,25 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from dlas.artifacts import Artifact
+from dlas.artifacts import Artifact, users
 from dlas.host import Host, Place, Target
-from dlas.layers.codegen import Lowering, Runner
+from dlas.layers.codegen import PYTHON, Lowering, Runner
 from dlas.layers.codegen.tvm import linking
 from dlas.option import parameter
+from dlas.records import Records
 
 if TYPE_CHECKING:
     from dlas.layers.codegen.deploying import Deployment
     from dlas.layers.codegen.profiling import Profiled
     from dlas.stack import Stack
 
+TUNED = "tuned"
+SPACES = ("template", "generic", "both")
+
 
 @dataclass(frozen=True)
 class Tvm:
-    """TVM with hand-written schedules; nothing is tuned. Its own choice of primitive is spatial-pack."""
+    """TVM with hand-written schedules, or with searched ones. Its own choice of primitive is spatial-pack."""
 
     name: ClassVar = "tvm"
     suggested: ClassVar = ("tvm",)
@@ -36,31 +40,66 @@ class Tvm:
     native: ClassVar = "dlas.layers.primitive.tvm.spatial_pack.SpatialPack"
 
     schedule: str = parameter(
-        "loops ordered by hand, by one tile, or as written",
+        "loops by hand, by one tile, as written, searched",
         "default",
-        choices=("default", "fixed", "naive"),
+        choices=("default", "fixed", "naive", TUNED),
     )
+    trials: int = parameter("tuned: candidates tried for each kernel, on average", 16, low=1, high=4096)
+    space: str = parameter(
+        "tuned: parameters by hand, or MetaSchedule's own space",
+        "template",
+        choices=SPACES,
+    )
+    python: str = parameter(PYTHON, "", locator=True)
+
+    @property
+    def exclusive(self) -> bool:
+        """Whether building it times candidates."""
+        return self.schedule == TUNED
+
+    def ingredients(self) -> dict[str, Any]:
+        """What of the tuning store enters the key: nothing but how often all was declared stale."""
+        generation = Records(users().root).generation if self.exclusive else 0
+        return {"generation": generation} if generation else {}
 
     def needs(self, stack: "Stack", host: Host) -> str | None:
-        """Something that links, a processor that code is generated for, and VNNI for integers."""
+        """Something that links, a processor that code is generated for, VNNI for integers, one to search on."""
         promised = getattr(stack.options("compression")[-1], "precision", "float32")
         if promised == "int8" and "avx512-vnni" not in host.isas:
             return "codegen tvm: integer kernels need VNNI, which this processor has not; use another code generator"
-        hardware = stack.options("hardware")[0]
-        architecture = hardware.target(host).architecture  # type: ignore[attr-defined]
+        architecture = stack.options("hardware")[0].target(host).architecture  # type: ignore[attr-defined]
         if linking.linker(architecture) is None:
             return linking.missing(architecture)
-        return (
-            None
-            if host.isas or architecture != host.architecture
-            else "codegen tvm: this processor has none of the instruction sets that it writes for"
-        )
+        if architecture == host.architecture and not host.isas:
+            return "codegen tvm: this processor has none of the instruction sets that it writes for"
+        return self._needs_of_search(stack, architecture == host.architecture)
+
+    def _needs_of_search(self, stack: "Stack", here: bool) -> str | None:
+        """A search times kernels here, in this Python, of one primitive."""
+        if not self.exclusive:
+            meant = (self.trials, self.space) == (Tvm.trials, Tvm.space)
+            return (
+                None
+                if meant
+                else "codegen tvm: trials and space belong to schedule=tuned; leave them out, or write that"
+            )
+        if self.python:
+            return "codegen tvm: a search runs in this Python only; leave python out"
+        if not here:
+            return "codegen tvm: a search times kernels on this processor; use schedule=default for another"
+        if getattr(stack.options("primitive")[0], "exclusive", False):
+            return f"codegen tvm: no schedules are searched for primitive={stack.primitive}; name one primitive"
+        return None
 
     def compile(self, network: Artifact, lowering: Lowering | None, target: Target, out: Path) -> dict[str, Any]:
         """Import, lower, fuse, schedule, compile, link."""
         from dlas.layers.codegen.tvm import building
 
         assert lowering is not None  # `native` at least
+        if self.exclusive:
+            from dlas.layers.codegen.tvm.tuning import tuned
+
+            return tuned.build(network, lowering, target, tuned.Asked(self.trials, self.space), out)
         return building.build(network, lowering.make(), target, self.schedule, out)
 
     def load(self, executable: Artifact, place: Place) -> Runner:

@@ -14,7 +14,9 @@ from dlas.layers.codegen import Kernel
 from dlas.layers.codegen.tvm import choosing, importing, linking, machinecode, scheduling
 from dlas.layers.codegen.tvm.importing import bindings
 from dlas.layers.codegen.tvm.runner import KERNELS, LIBRARY
+from dlas.layers.codegen.tvm.scheduling import NO_TRACES
 from dlas.layers.codegen.tvm.walk import FUNCTION, Walked, walk
+from dlas.tensorir.choices import DEFAULTS, Choices
 from dlas.tensorir.contest import Contest
 from dlas.tensorir.emitter import Emitter, Lowered, OperatorLowering
 from dlas.tensorir.machine import Machine, machine
@@ -26,27 +28,34 @@ IDLE = "idle"
 
 
 def build(
-    network: Artifact, lowering: OperatorLowering | Contest, target: Target, schedule: str, out: Path
+    network: Artifact,
+    lowering: OperatorLowering | Contest,
+    target: Target,
+    schedule: str,
+    out: Path,
+    choices: Choices = DEFAULTS,
+    traces: Mapping[str, str] = NO_TRACES,
 ) -> dict[str, Any]:
     """Write library and list into `out`; returns the executable's facts."""
     chosen, operators = machine(target.isa), network.facts["operators"]
     imported = importing.read(network.file(networks.ONNX), target.batch)
-    emitter = _emitter(chosen, schedule, _STORED.get(network.facts.get("storage", ""), "float32"))
-    choices: dict[str, Any] = {}
+    emitter = _emitter(chosen, schedule, stored(network), choices)
+    table: dict[str, Any] = {}
     if isinstance(lowering, Contest):
-        lowering, choices = _settled(imported, lowering, emitter, operators)
+        lowering, table = _settled(imported, lowering, emitter, operators)
     walked = walk(imported, emitter, lowering)
-    module = scheduling.kernels(walked.module, chosen, schedule)
+    module = scheduling.kernels(walked.module, chosen, schedule, traces)
     linking.export(compiled(module, chosen), out / LIBRARY, target.architecture)
     kernels = _kernels(operators, walked.lowered)
     copies = {"copies": walked.copies, "copied_bytes": walked.copied}
     listed = {"isa": chosen.isa, "kernels": [asdict(kernel) for kernel in kernels], **copies}
     (out / KERNELS).write_text(json.dumps(listed, indent=1), encoding="utf-8")
-    return {"weights_size": constants_size(module), **copies, **choices}
+    return {"weights_size": constants_size(module), **copies, **table}
 
 
-# What weights are kept in, by what the network stores them in; arithmetic is float32 all the same.
-_STORED = {"float16": "float16"}
+def stored(network: Artifact) -> str:
+    """What weights are kept in, as the network stores them; arithmetic is float32 all the same."""
+    return "float16" if network.facts.get("storage") == "float16" else "float32"
 
 
 def _settled(
@@ -58,15 +67,17 @@ def _settled(
     return lowering, {"choices": named}
 
 
-def lowered(module: "ir.IRModule", lowering: OperatorLowering, chosen: Machine, schedule: str) -> Walked:
-    """The imported module with its operators lowered."""
-    return walk(module, _emitter(chosen, schedule), lowering)
+def lowered(
+    module: "ir.IRModule", lowering: OperatorLowering, chosen: Machine, storage: str, choices: Choices
+) -> Walked:
+    """The imported module with its operators lowered for schedules by hand."""
+    return walk(module, _emitter(chosen, "default", storage, choices), lowering)
 
 
-def _emitter(chosen: Machine, schedule: str, storage: str = "float32") -> Emitter:
+def _emitter(chosen: Machine, schedule: str, storage: str, choices: Choices) -> Emitter:
     from tvm import relax
 
-    return Emitter(relax.BlockBuilder(), chosen, schedule, storage)
+    return Emitter(relax.BlockBuilder(), chosen, schedule, storage, choices=choices)
 
 
 def compiled(module: "ir.IRModule", chosen: Machine) -> Any:

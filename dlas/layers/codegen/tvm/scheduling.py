@@ -16,9 +16,14 @@ _BLOCKED, _ROWS = 5, 3  # loops over a blocked image, and those of them down to 
 NAMED = "schedule"  # the annotation that holds the dotted name
 
 
-def kernels(module: "ir.IRModule", machine: Machine, schedule: str) -> "ir.IRModule":
+NO_TRACES: Mapping[str, str] = {}
+
+
+def kernels(
+    module: "ir.IRModule", machine: Machine, schedule: str, traces: Mapping[str, str] = NO_TRACES
+) -> "ir.IRModule":
     """The lowered module as kernels, their loops in order unless they stay as written (`naive`)."""
-    return fused(module) if schedule == "naive" else scheduled(fused(module), machine)
+    return fused(module) if schedule == "naive" else scheduled(fused(module), machine, traces)
 
 
 def fused(module: "ir.IRModule") -> "ir.IRModule":
@@ -39,18 +44,32 @@ def fused(module: "ir.IRModule") -> "ir.IRModule":
     )(module)
 
 
-def scheduled(module: "ir.IRModule", machine: Machine) -> "ir.IRModule":
-    """Every kernel of the module with its schedule."""
+def scheduled(module: "ir.IRModule", machine: Machine, traces: Mapping[str, str] = NO_TRACES) -> "ir.IRModule":
+    """Every kernel of the module with its schedule; `traces` schedule kernels by their structure."""
     from tvm import ir, tirx
 
     functions = {
-        name: _kernel(function, machine) if isinstance(function, tirx.PrimFunc) else function
+        name: kernel(function, machine, traces.get(structure(function), "") if traces else "")
+        if isinstance(function, tirx.PrimFunc)
+        else function
         for name, function in module.functions.items()
     }
     return ir.IRModule(functions, attrs=module.attrs)
 
 
-def _kernel(function: Any, machine: Machine) -> Any:
+def structure(function: Any) -> str:
+    """Hash of a kernel's shapes and arithmetic; values of constants and names do not count."""
+    import tvm_ffi
+
+    return f"{tvm_ffi.structural_hash(function):016x}"
+
+
+def kernel(function: Any, machine: Machine, trace: str = "") -> Any:
+    """One kernel with its schedule: that of a trace, of its primitive, or a plain one."""
+    if trace:
+        from dlas.layers.codegen.tvm.tuning import generic
+
+        return generic.applied(function, trace)
     from tvm import ir, s_tir
 
     s = s_tir.Schedule(ir.IRModule({"main": function}))

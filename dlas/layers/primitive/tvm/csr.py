@@ -13,8 +13,9 @@ from typing import Any
 import numpy as np
 
 from dlas.layers.primitive.tvm import csr_kernel, csr_planes, csr_rows
-from dlas.layers.primitive.tvm.csr_planes import Layout
+from dlas.layers.primitive.tvm.csr_planes import Layout, Planes
 from dlas.layers.primitive.tvm.spatial_pack import SpatialPack
+from dlas.tensorir.choices import SITE
 from dlas.tensorir.emitter import Emitter, Lowered, Value
 from dlas.tensorir.layout import PLAIN
 from dlas.tensorir.operators import Convolution, Linear
@@ -74,13 +75,24 @@ CsrSpatialPack = partial(Csr, "csr-spatial-pack", csr_planes.slabs)
 
 def multiply(emitter: Emitter, operator: Convolution, image: Any, layout: Layout) -> tuple[Any, str]:
     """The kernel on a plain image; its output, and the slabs and vectors of a tile in words."""
-    planes = layout(operator, emitter.machine.lanes)
+    planes = _planes(emitter, operator, layout)
     rows = csr_rows.compressed(operator, planes)
     function = csr_kernel.csr(operator, planes, rows.values.size, emitter)
     inputs = [image, rows.values, rows.offsets, rows.pointers]
     var = emitter.kernel("csr", function, inputs, operator.output)
     widest = max(group.vectors for group in csr_kernel.tiles(planes, emitter.machine.registers))
     return var, f"{planes.height}x{widest}"
+
+
+def _planes(emitter: Emitter, operator: Convolution, layout: Layout) -> Planes:
+    """The layout's planes, with the slabs and tiles that were chosen."""
+    machine = emitter.machine
+    planes = layout(operator, machine.lanes)
+    others = partial(csr_planes.variants, operator, planes, layout, machine.registers)
+    taken = emitter.choices.pick({"height": planes.height, "most": 0}, others)
+    if taken["height"] != planes.height:
+        planes = csr_planes.slab(operator, machine.lanes, taken["height"])
+    return replace(planes, most=taken["most"], site=taken.get(SITE, -1))
 
 
 def _columns(inputs: int, rows: int) -> Any:

@@ -27,7 +27,7 @@ class Tiles:
 
 def tiles(planes: Planes, registers: int) -> list[Tiles]:
     """Tiles of nearly equal size, as few as the registers allow."""
-    most = registers - _KEPT if registers < _MANY else _MOST
+    most = planes.most or (registers - _KEPT if registers < _MANY else _MOST)
     lanes, total = planes.vector, planes.vectors
     count = -(-total // most)
     small, larger = divmod(total, count)
@@ -142,7 +142,7 @@ def _multiply(
         entries = int(values.shape[0])
         tirx.reads(source[(*around, *whole)], values[0:entries], offsets[0:entries], pointers[o : o + 2])
         tirx.writes(sums[n, t, o, z * width : z * width + width])
-        tirx.sblock_attr({"schedule": SCHEDULE, "height": planes.height, "lanes": machine.lanes})
+        tirx.sblock_attr({"schedule": SCHEDULE, "height": planes.height, "lanes": machine.lanes, **planes.marks})
         row = _Row(values, offsets, pointers, source, around, o, planes.vector)
         accumulators = tirx.sblock_alloc_buffer(extents(row.sets(widest) * widest * planes.vector), scope="local")
         for group in groups:

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from dlas.tensorir.choices import SITE, Parameters
 from dlas.tensorir.operators import Convolution
 
 # How slow reading planes is, by their size in bytes: in the first cache, near it, in the second.
@@ -30,6 +31,8 @@ class Planes:
     wide: int  # columns of output
     lanes: int
     in_place: bool = False
+    most: int = 0  # vectors of a tile at most; 0: as many as the registers allow
+    site: int = -1  # see `tiles.Tile`
 
     @property
     def positions(self) -> int:
@@ -46,6 +49,11 @@ class Planes:
     def vectors(self) -> int:
         """Vectors of a slab of one output channel."""
         return -(-self.positions // self.vector)
+
+    @property
+    def marks(self) -> dict[str, int]:
+        """The site, where there is one."""
+        return {SITE: self.site} if self.site >= 0 else {}
 
     @property
     def size(self) -> int:
@@ -68,9 +76,31 @@ def whole(operator: Convolution, lanes: int) -> Planes:
 
 def slabs(operator: Convolution, lanes: int) -> Planes:
     """Slabs of rows: large enough for full tiles of vectors, small enough for the caches."""
+    return min((slab(operator, lanes, height) for height in heights(operator)), key=_cost)
+
+
+def heights(operator: Convolution) -> list[int]:
+    """Rows that a slab may have, so that slabs are of nearly equal size."""
     high = operator.output[2]
-    heights = sorted({-(-high // count) for count in range(1, high + 1)})
-    return min((_by_phase(operator, lanes, height) for height in heights), key=_cost)
+    return sorted({-(-high // count) for count in range(1, high + 1)})
+
+
+def slab(operator: Convolution, lanes: int, height: int) -> Planes:
+    """Slabs of so many rows."""
+    return _by_phase(operator, lanes, height)
+
+
+def variants(operator: Convolution, planes: Planes, layout: Layout, registers: int) -> list[Parameters]:
+    """Heights of slabs, where a layout has some, and vectors of a tile, each number of tiles once."""
+    found: list[Parameters] = []
+    for height in heights(operator) if layout is slabs else [planes.height]:
+        vectors = planes.vectors if height == planes.height else slab(operator, planes.lanes, height).vectors
+        sizes = {-(-vectors // most): most for most in range(registers - _LEAST_FREE, 0, -1) if most <= vectors}
+        found += [{"height": height, "most": most} for most in sizes.values()]
+    return found
+
+
+_LEAST_FREE = 2  # registers that a tile leaves, for a value and a vector of pixels
 
 
 def _cost(planes: Planes) -> float:

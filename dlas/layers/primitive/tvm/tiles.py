@@ -1,7 +1,9 @@
 """Which register tile an operator gets."""
 
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 
+from dlas.layers.primitive.tvm import variants
 from dlas.tensorir.emitter import Emitter
 from dlas.tensorir.machine import Machine
 from dlas.tensorir.operators import Convolution
@@ -18,11 +20,12 @@ class Tile:
     group: int = 1  # channel tiles whose weights stay in the second cache
     panel: int = 1  # pixels whose patches do
     part: int = 0  # input channels whose weights stay in the first cache; 0: a reduction is not cut
+    site: int = -1  # where it was chosen by number; kernels of a network that is not being tuned carry none
 
     @property
     def attrs(self) -> dict[str, int]:
         """As a kernel carries it to its schedule."""
-        return asdict(self)
+        return {name: value for name, value in asdict(self).items() if value >= 0}
 
     def __str__(self) -> str:
         return f"{self.rows}x{self.columns}x{self.blocks}"
@@ -33,12 +36,21 @@ FIXED = Tile(1, 4, 1)  # `schedule=fixed`: one tile for all shapes
 
 def chosen(emitter: Emitter, operator: Convolution, outer: int) -> Tile:
     """The tile of a dense convolution whose output has so many vectors of channels."""
-    return FIXED if emitter.schedule == "fixed" else for_convolution(operator, outer, emitter.machine)
+    if emitter.schedule == "fixed":
+        return FIXED
+    default = for_convolution(operator, outer, emitter.machine)
+    group_of = partial(_group, operator, outer, emitter.machine.lanes)
+    others = partial(variants.of_convolution, default.attrs, operator, outer, emitter.machine.registers, group_of)
+    return Tile(**emitter.choices.pick(default.attrs, others))
 
 
 def chosen_depthwise(emitter: Emitter, operator: Convolution) -> Tile:
     """The tile of a depthwise convolution."""
-    return FIXED if emitter.schedule == "fixed" else for_depthwise(operator, emitter.machine)
+    if emitter.schedule == "fixed":
+        return FIXED
+    default = for_depthwise(operator, emitter.machine)
+    others = partial(variants.of_depthwise, default.attrs, operator.output, emitter.machine.registers)
+    return Tile(**emitter.choices.pick(default.attrs, others))
 
 
 def for_product(emitter: Emitter, operator: Convolution, outer: int) -> Tile:
@@ -64,10 +76,22 @@ def for_convolution(operator: Convolution, outer: int, machine: Machine) -> Tile
     taken = next(b for b in (2, 3, 1) if outer % b == 0)
     columns = min(range(1, min(wide, most // taken) + 1), key=lambda c: _cost(wide, c, taken))
     rows = max(r for r in range(1, high + 1) if high % r == 0 and (r == 1 or r * columns * taken <= most))
-    weights = 4 * operator.weights[0].size * taken * machine.lanes
-    tiles = outer // taken
-    group = max(g for g in range(1, tiles + 1) if tiles % g == 0 and (g == 1 or g * weights <= _SECOND_CACHE))
-    return Tile(rows, columns, taken, _unrolled(operator), group, part=_part(operator, weights))
+    group, part = (
+        _group(operator, outer, machine.lanes, taken),
+        _part(operator, _weights(operator, machine.lanes, taken)),
+    )
+    return Tile(rows, columns, taken, _unrolled(operator), group, part=part)
+
+
+def _group(operator: Convolution, outer: int, lanes: int, taken: int) -> int:
+    """Tiles of so many channel blocks whose weights fit the second cache together."""
+    weights, tiles = _weights(operator, lanes, taken), outer // taken
+    return max(g for g in range(1, tiles + 1) if tiles % g == 0 and (g == 1 or g * weights <= _SECOND_CACHE))
+
+
+def _weights(operator: Convolution, lanes: int, taken: int) -> int:
+    """Bytes of the weights of a tile of so many channel blocks."""
+    return 4 * int(operator.weights[0].size) * taken * lanes
 
 
 def _cost(wide: int, columns: int, taken: int) -> float:
