@@ -76,10 +76,8 @@ def for_convolution(operator: Convolution, outer: int, machine: Machine) -> Tile
     taken = next(b for b in (2, 3, 1) if outer % b == 0)
     columns = min(range(1, min(wide, most // taken) + 1), key=lambda c: _cost(wide, c, taken))
     rows = max(r for r in range(1, high + 1) if high % r == 0 and (r == 1 or r * columns * taken <= most))
-    group, part = (
-        _group(operator, outer, machine.lanes, taken),
-        _part(operator, _weights(operator, machine.lanes, taken)),
-    )
+    group = _group(operator, outer, machine.lanes, taken)
+    part = _part(operator, _weights(operator, machine.lanes, taken))
     return Tile(rows, columns, taken, _unrolled(operator), group, part=part)
 
 
