@@ -99,6 +99,11 @@ def test_what_changed_and_what_did_not():
     assert found[-1] == "The profiler itself slowed baseline by 10 % and other by 10 %."
 
 
+def test_a_profiler_that_slows_nothing_is_told_so():
+    found = explain(baseline(), baseline(profiled=250e-6)).sentences
+    assert found[-1] == "The profiler itself slowed baseline by 10 % and baseline not measurably."
+
+
 def test_a_difference_within_noise_is_none():
     found = explain(baseline(error=20), baseline(error=20)).sentences
     assert found[0] == "baseline takes 300 µs, baseline 300 µs (cpu time): no difference beyond noise (±55.4 µs)."
