@@ -99,6 +99,11 @@ def test_what_changed_and_what_did_not():
     assert found[-1] == "The profiler itself slowed baseline by 10 % and other by 10 %."
 
 
+def test_a_profiler_that_slows_nothing_is_told_so():
+    found = explain(baseline(), baseline(profiled=250e-6)).sentences
+    assert found[-1] == "The profiler itself slowed baseline by 10 % and baseline not measurably."
+
+
 def test_a_difference_within_noise_is_none():
     found = explain(baseline(error=20), baseline(error=20)).sentences
     assert found[0] == "baseline takes 300 µs, baseline 300 µs (cpu time): no difference beyond noise (±55.4 µs)."
@@ -134,17 +139,14 @@ def test_operators_that_an_int8_network_leaves_in_floating_point():
 
 
 def test_what_is_not_fused_any_more():
-    fused = profile(
-        "baseline",
-        [step(name, 100, covers=(name, f"{name}/silu", f"silu_{name}")) for name in NAMES],
-        map(operator, NAMES),
-    )
+    steps = [step(name, 100, covers=(name, f"{name}/bias", f"node_silu_{i}")) for i, name in enumerate(NAMES)]
+    fused = profile("baseline", steps, map(operator, NAMES))
     steps = [step(name, 40, kernel="jit_avx2_I8", precision="int8") for name in NAMES]
-    steps += [step(f"s{name}", 10, kind="Eltwise", kernel="jit_avx2_f32", covers=(f"silu_{name}",)) for name in NAMES]
-    int8 = profile("compression=int8", steps, map(operator, NAMES), precision="int8")
-    found = explain(fused, int8).sentences
+    own = {"kind": "Subgraph", "kernel": "jit_avx2_f32"}
+    steps += [step(f"s{i}", 10, **own, covers=("quantise", f"node_silu_{i}")) for i in range(3)]
+    found = explain(fused, profile("compression=int8", steps, map(operator, NAMES), precision="int8")).sentences
     assert (
-        "3 kernels of 30 µs (20 % of the time) do what was fused into operators before (3 Eltwise; as 3 jit_avx2_f32)."
+        "3 kernels of 30 µs (20 % of the time) do what was fused into operators before: 3 silu (as 3 jit_avx2_f32)."
     ) in found
     assert (
         "All 3 convolutions ran in integers, but on avx2, which has no dot product of bytes (VNNI): little to gain."

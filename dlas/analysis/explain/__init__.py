@@ -122,7 +122,6 @@ def _counted(kind: str, some: Sequence[Row]) -> str:
 
 
 def _profiling(before: Profile, after: Profile) -> str:
-    slowed = " and ".join(
-        f"{profile.label} by {share(profile.profiled / profile.whole - 1)}" for profile in (before, after)
-    )
-    return f"The profiler itself slowed {slowed}."
+    slowed = [(profile.label, profile.profiled / profile.whole - 1) for profile in (before, after)]
+    told = [f"{label} {f'by {share(more)}' if more > 0 else 'not measurably'}" for label, more in slowed]
+    return f"The profiler itself slowed {' and '.join(told)}."

@@ -1,5 +1,6 @@
 """What the profiles show of why a stack is not faster, each cause in a sentence with its evidence."""
 
+import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 
@@ -78,11 +79,16 @@ def fusion(_: Profile, after: Profile, rows: Rows) -> Iterator[str]:
     alone = [step for step in after.steps if inside & set(step.covers) and not heavy & set(map(_stem, step.covers))]
     took = sum(step.seconds for step in alone)
     if took > MUCH * after.whole:
+        done = [_function(name) for step in alone for name in step.covers if name in inside]
         yield (
             f"{many(alone, 'kernel')} of {time(took)} ({share(took / after.whole)} of the time) do what was fused into "
-            f"operators before ({_most([step.kind for step in alone])}; "
-            f"as {_most([step.implementation for step in alone])})."
+            f"operators before: {_most(done)} (as {_most([step.implementation for step in alone])})."
         )
+
+
+def _function(node: str) -> str:
+    """What a node of the network computes, as its name has it: `node_silu_12` is a `silu`."""
+    return re.sub(r"^node_|_\d+$", "", node)
 
 
 def _stem(name: str) -> str:
