@@ -23,7 +23,12 @@ from dlas.registry import parse
 from dlas.stack import Stack
 
 TOLERANCE = 1e-4
-LOWERINGS = {"direct": "direct.Direct", "gemm": "gemm.Gemm", "spatial-pack": "spatial_pack.SpatialPack"}
+LOWERINGS = {
+    "direct": "direct.Direct",
+    "gemm": "gemm.Gemm",
+    "spatial-pack": "spatial_pack.SpatialPack",
+    "mixed": "mixed.Mixed",
+}
 
 
 def conv(before, after, kernel, stride=1, groups=1, act=None):
@@ -190,6 +195,17 @@ def test_the_pool_has_as_many_threads_as_were_asked_for(threads, built):
     error, told = relative_error(*built("inverted residual"), 1, threads)
     assert error < TOLERANCE
     assert told == [threads, "avx2", True]
+
+
+def test_what_was_timed_for_each_operator_is_in_the_manifest(built):
+    source, executable = built("hard", primitive="mixed")
+    choices = executable.facts["choices"]
+    assert [choice["operator"] for choice in choices] == [o["name"] for o in source.facts["operators"]]
+    assert all(choice["chosen"] in choice["seconds"] for choice in choices)
+    assert set(choices[0]["seconds"]) == {"spatial-pack", "direct", "gemm"}
+    kernels = json.loads(executable.file("kernels.json").read_text())["kernels"]
+    assert {kernel["primitive"] for kernel in kernels} == {"mixed"}
+    assert relative_error(source, executable, 1)[0] < TOLERANCE
 
 
 @pytest.mark.slow
