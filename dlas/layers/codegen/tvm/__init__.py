@@ -81,7 +81,7 @@ class Tvm:
             return (
                 None
                 if meant
-                else "codegen tvm: trials and space belong to schedule=tuned; leave them out, or write that"
+                else "codegen tvm: trials and space belong to schedule=tuned; leave them out, or write that too"
             )
         if self.python:
             return "codegen tvm: a search runs in this Python only; leave python out"
