@@ -20,14 +20,14 @@ STAGES = (
     *((1, 16, 1, 1), (6, 24, 2, 2), (6, 32, 3, 2), (6, 64, 4, 2)),
     *((6, 96, 3, 1), (6, 160, 3, 2), (6, 320, 1, 1)),
 )
-LAST_PIXELS = 2
+LAST_PIXELS = 4
 
 
 @dataclass(frozen=True)
 class MobileNetV1:
     """Thirteen depthwise separable blocks; for small images the first strides become 1.
 
-    Two pixels a side are left at least.
+    Four pixels a side are left at least.
     """
 
     name: ClassVar = "mobilenetv1"
@@ -63,7 +63,7 @@ class MobileNetV1:
 class MobileNetV2:
     """Inverted residuals with linear bottlenecks; for small images the first strides become 1.
 
-    Two pixels a side are left at least. As published, a width below 1 leaves the last convolution at 1,280 channels.
+    Four pixels a side are left at least. As published, a width below 1 leaves the last convolution at 1,280 channels.
     """
 
     name: ClassVar = "mobilenetv2"
