@@ -13,7 +13,7 @@ from dlas.analysis.flips import rank_flips
 from dlas.analysis.interactions import interactions
 from dlas.analysis.pareto import pareto
 from dlas.analysis.proxies import PROXIES, proxies
-from dlas.analysis.roofline import measured_peak, roofline
+from dlas.analysis.roofline import measured_peak, roofline, stored_peak
 from dlas.analysis.speedup import speedup
 from dlas.plot import Plots
 
@@ -71,9 +71,9 @@ class Accessor:
         return proxies(self._cube, of, by)
 
     def roofline(self, gflops: float | None = None, bandwidth: float | None = None) -> Any:
-        """Each cell against the roof; the peaks of one thread are measured now unless both are given."""
+        """Each cell against the roof; peaks of one thread that are not given are the cube's, else measured now."""
         if gflops is None or bandwidth is None:
-            found = measured_peak(self._cube)
+            found = stored_peak(self._cube) or measured_peak(self._cube)
             gflops, bandwidth = gflops or found.gflops, bandwidth or found.bandwidth
         return roofline(self._cube, gflops, bandwidth)
 

@@ -155,7 +155,7 @@ def _attributes(plan: Plan, sessions: Sequence[Mapping[str, Any]]) -> dict[str, 
     parts = plan.by_host()
     own = [s for s in sessions if s["host"] == parts[0].host.fingerprint and _at(s) == parts[0].baseline.at]
     ours = [s for s in sessions if any(s["host"] == p.host.fingerprint and _at(s) == p.baseline.at for p in parts)]
-    noise = {_at(s): s["environment"]["noise"] for s in ours if "noise" in s["environment"]}
+    noise, peaks = ({_at(s): s["environment"][k] for s in ours if k in s["environment"]} for k in ("noise", "peak"))
     return {
         "format": FORMAT,
         "title": study.name,
@@ -168,6 +168,7 @@ def _attributes(plan: Plan, sessions: Sequence[Mapping[str, Any]]) -> dict[str, 
         "measured": json.dumps(sorted({s["started"][:10] for s in ours})),
         "other_hosts": json.dumps(hosts(sessions, [p.host for p in parts])),
         "noise": json.dumps(noise),
+        "peaks": json.dumps(peaks),
     }
 
 

@@ -13,11 +13,11 @@ from dlas import host
 from dlas.analysis import cells
 from dlas.analysis.quantities import figures, flat, percent
 from dlas.errors import CubeError
-from dlas.layers.hardware.cpu import Cpu
-from dlas.measure import peak, surroundings
+from dlas.measure import peak
 from dlas.measure.lock import measuring_lock
 from dlas.measure.peak import Peak
 from dlas.option import LAYERS
+from dlas.study.plan import HERE
 
 SECONDS = 1.0  # for each of the two peaks
 SHOWN = 2  # cells that are told in words at either end
@@ -59,6 +59,12 @@ def _of_hardware(cube: xr.Dataset, name: str) -> Any:
     return np.broadcast_to(cube[name].values, [cube.sizes[layer] for layer in LAYERS]).ravel()
 
 
+def stored_peak(cube: xr.Dataset) -> Peak | None:
+    """The peaks of the cube's own host as they were when it was measured; None where nobody looked."""
+    kept = json.loads(cube.attrs.get("peaks", "{}")).get(HERE)
+    return Peak(**kept) if kept else None
+
+
 def measured_peak(cube: xr.Dataset) -> Peak:
     """The peaks of the cube's host, measured now; raises CubeError where this is another host."""
     here = host.probe()
@@ -68,8 +74,7 @@ def measured_peak(cube: xr.Dataset) -> Peak:
             f"the cube was measured on another host ({there}); run `dlas doctor` there and give its GFLOP/s and GB/s"
         )
     with measuring_lock():
-        limit = surroundings.read(Cpu().start(here).cpus[0]).memory_limit
-        return peak.measure(Cpu().start(here), here.caches, limit, SECONDS)
+        return peak.of_host(here, SECONDS)
 
 
 def sentences(result: Any) -> list[str]:

@@ -9,12 +9,16 @@ import numpy as np
 import psutil
 
 from dlas import process
+from dlas.host import Host
 from dlas.layers.hardware import Command
+from dlas.layers.hardware.cpu import Cpu
+from dlas.measure import surroundings
 from dlas.measure.clocks import ProcessClock, repeat
 from dlas.process import Child, Message, environment
 
 SIDE = 1024  # of the product: 2 * SIDE**3 operations, enough to hide what is not arithmetic
 LEAST_REPETITIONS = 5
+BRIEF = 0.3  # s for each of the two: the best of many repetitions is soon found
 
 _TIMES_CACHE = 4  # an array so many times the last-level cache leaves nothing useful in it
 _LEAST_BYTES = 64 * 2**20
@@ -35,6 +39,13 @@ class Peak:
     bandwidth: float
     array: int
     blas: str
+
+
+def of_host(host: Host, seconds: float = BRIEF) -> Peak:
+    """The peaks where cells of this host are measured; raises BuildFailed."""
+    command = Cpu().start(host)
+    limit = surroundings.read(command.cpus[0]).memory_limit
+    return measure(command, host.caches, limit, seconds)
 
 
 def measure(command: Command, caches: Sequence[str], memory_limit: int | None, seconds: float) -> Peak:

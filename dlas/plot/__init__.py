@@ -6,7 +6,7 @@ import xarray as xr
 
 from dlas.analysis.flips import rank_flips
 from dlas.analysis.pareto import pareto as front
-from dlas.plot import bars, expected, flips, heatmap, interaction, level, noise, pareto, roofline
+from dlas.plot import bars, expected, flips, heatmap, interaction, level, noise, pareto, roofline, tuning
 
 if TYPE_CHECKING:
     import altair
@@ -53,3 +53,7 @@ class Plots:
     def roofline(self, found: Any, by: str | None = None) -> "altair.LayerChart":
         """The result of `cube.dlas.roofline()` under its roof."""
         return roofline.roofline(self.cube, found, by)
+
+    def tuning(self, by: str | None = None) -> "altair.LayerChart":
+        """How the time of tuned kernels fell with the number of trials."""
+        return tuning.tuning(self.cube, by)

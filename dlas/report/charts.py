@@ -8,6 +8,7 @@ from typing import Any
 
 import xarray as xr
 
+from dlas.analysis.roofline import roofline, stored_peak
 from dlas.errors import CubeError
 from dlas.plot import Plots
 from dlas.plot.cells import cells, varied
@@ -44,6 +45,13 @@ def _clearest(plots: Plots) -> Any:
         except CubeError:
             continue
     raise CubeError("no change of rank stands")
+
+
+def _under_the_roof(plots: Plots) -> Any:
+    kept = stored_peak(plots.cube)
+    if kept is None:
+        raise CubeError("the peaks of the cube's host are not known")
+    return plots.roofline(roofline(plots.cube, kept.gflops, kept.bandwidth))
 
 
 _OFFERS = (
@@ -105,6 +113,21 @@ _OFFERS = (
         "Lower is better known. Cells above the dashed line missed the margin that was asked for.",
         0,
         lambda plots: plots.noise(),
+    ),
+    _Offer(
+        "roofline",
+        "What the processor could do",
+        "The line is the roof: what one thread can reach in arithmetic, and towards the left what memory lets it. Far "
+        "below it a kernel leaves the processor idle. Bytes are those of the weights alone.",
+        0,
+        _under_the_roof,
+    ),
+    _Offer(
+        "tuning",
+        "What the search for schedules brought",
+        "Lower is faster. Each stair is a tuned cell; where it stays at 100 % nothing better was found.",
+        0,
+        lambda plots: plots.tuning(),
     ),
 )
 

@@ -13,9 +13,10 @@ from dlas.artifacts import Store
 from dlas.errors import StudyError
 from dlas.host import Host
 from dlas.layers.hardware.cpu import Cpu
-from dlas.measure import noise
+from dlas.measure import noise, peak
 from dlas.measure.lock import measuring_lock
 from dlas.measure.noise import Glance
+from dlas.measure.peak import Peak
 from dlas.process import Child, Died, Message, Report, environment
 from dlas.realise import Step, as_message
 from dlas.study.timing import Notes, Order, Timed, time_cells
@@ -49,6 +50,9 @@ class Bench(Protocol):
 
     def glance(self) -> Glance:
         """How noisy it is there now; raises Unserved."""
+
+    def peak(self) -> Peak:
+        """What one thread can reach there; raises Unserved."""
 
     def time(self, order: Order, notes: Notes) -> list[Timed]:
         """Time one set of fresh processes there; raises Unserved."""
@@ -141,6 +145,11 @@ class Here:
         """Look, alone."""
         with measuring_lock():
             return noise.glance(Cpu().start(self.host))
+
+    def peak(self) -> Peak:
+        """Measure, alone."""
+        with measuring_lock():
+            return peak.of_host(self.host)
 
     def time(self, order: Order, notes: Notes) -> list[Timed]:
         """Time in children of this process."""

@@ -3,7 +3,7 @@
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any
 
@@ -11,7 +11,8 @@ from dlas import host
 from dlas.artifacts import Store
 from dlas.host import Host
 from dlas.measure.noise import Glance
-from dlas.process import Report
+from dlas.measure.peak import Peak
+from dlas.process import Message, Report
 from dlas.realise import Step, as_message
 from dlas.study import tasks
 from dlas.study.cluster import Cluster, Lost, Worker
@@ -167,9 +168,16 @@ class Elsewhere:
 
     def glance(self) -> Glance:
         """Look there."""
+        return Glance(**self._asked(tasks.glance))
+
+    def peak(self) -> Peak:
+        """Measure there."""
+        return Peak(**self._asked(tasks.peak))
+
+    def _asked(self, task: Callable[[], Message]) -> Message:
         for _ in range(TRIES):
             try:
-                return Glance(**self._cluster.call(self._worker(), tasks.glance, name=self._name))
+                return self._cluster.call(self._worker(), task, name=self._name)
             except Lost:
                 continue
         raise Unserved(self._too_often())

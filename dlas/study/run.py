@@ -26,6 +26,8 @@ from dlas.study.plan import HERE, Cell, Plan, journal_path, names, plan
 from dlas.study.progress import WARNING, Listen, Progress
 from dlas.study.spec import Study
 
+_PEAK_BUDGET = 1.0  # s a cell from which a second for the host's peaks is little
+
 
 @dataclass(frozen=True)
 class _Task:
@@ -105,9 +107,10 @@ def _measure(tasks: Sequence[_Task], store: Store, out: Path, crew: Crew, listen
 
 def _look(part: Plan, bench: Bench, journal: Journal, session: int, tell: Listen) -> None:
     """Say, before anything is measured, if the host is too noisy for what is asked, and keep what was seen."""
-    seen = bench.glance()
+    seen, asked = bench.glance(), part.study.measure
     journal.add_to_environment(session, {"noise": asdict(seen)})
-    asked = part.study.measure
+    if asked.budget >= _PEAK_BUDGET:
+        journal.add_to_environment(session, {"peak": asdict(bench.peak())})
     sentence = too_noisy(seen, asked.margin, asked.budget, asked.processes)
     if sentence:
         tell(Progress(WARNING, 0, 0, sentence))

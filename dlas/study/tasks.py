@@ -95,6 +95,12 @@ def glance() -> Message:
 
 
 @_answered
+def peak() -> Message:
+    """What one thread can reach on this host."""
+    return asdict(Here(_store(), host.probe()).peak())
+
+
+@_answered
 def measure(order: Message, call: str) -> Message:
     """Time one set of fresh processes, alone on this host."""
     os.environ.pop(_OF_THE_NANNY, None)

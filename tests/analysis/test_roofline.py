@@ -74,6 +74,11 @@ def test_the_peaks_of_another_host_are_never_measured_here():
     )
 
 
+def test_peaks_that_the_cube_holds_are_taken():
+    peaks = {"": {"gflops": 40.0, "bandwidth": 8.0, "array": 1, "blas": ""}, "lab": {"gflops": 1.0}}
+    assert planted().assign_attrs(peaks=json.dumps(peaks)).dlas.roofline().attrs == {"gflops": 40, "bandwidth": 8}
+
+
 def test_on_the_cubes_own_host_the_peaks_are_measured(monkeypatch):
     here = module.host.probe()
     cube = planted().assign_attrs(host_fingerprint=here.fingerprint)

@@ -104,6 +104,27 @@ def test_the_roof_is_the_lesser_of_peak_and_bandwidth(demo):
     assert spec["description"].endswith("the roof is 60 GFLOP/s and 10 GB/s.")
 
 
+def test_the_time_of_tuned_kernels_falls_in_stairs():
+    tuned = stack(codegen="tvm@schedule=tuned")
+    curve = {"tune_curve": json.dumps([[0, 1.0], [3, 0.9], [7, 0.75]]), "tune_trials": 32}
+    cube = cube_of({stack(): measured(), tuned: measured(0.8, **curve)})
+    spec = cube.dlas.plot.tuning().to_dict()
+    (rows,) = spec["datasets"].values()
+    assert [(row["trials"], row["share"]) for row in rows] == [(0, 100), (3, 90), (7, 75), (32, 75)]
+    assert [figure.name for figure in figures(cube)][-1] == "tuning"
+
+
+def test_without_tuned_cells_there_is_no_stair(demo):
+    with pytest.raises(CubeError, match="no cell of the cube was tuned; add codegen=tvm@schedule=tuned"):
+        demo.dlas.plot.tuning()
+
+
+def test_a_report_shows_the_roof_where_the_cube_knows_its_peaks(demo):
+    peaks = {"": {"gflops": 60.0, "bandwidth": 10.0, "array": 1, "blas": ""}}
+    assert "roofline" not in [figure.name for figure in figures(demo)]
+    assert "roofline" in [figure.name for figure in figures(demo.assign_attrs(peaks=json.dumps(peaks)))]
+
+
 def test_what_cannot_be_drawn_is_told_with_what_can(flipped, demo):
     plot = flipped.dlas.plot
     with pytest.raises(CubeError, match="bars of 'colour' are not offered; choose one of latency, "):

@@ -44,8 +44,8 @@ def analyse(
     subject_to: Annotated[
         Texts, typer.Option(help="A limit for the best cell: 'VARIABLE <= VALUE' or >=. Repeat for more.")
     ] = ["accuracy_change >= -1pp"],  # noqa: B006
-    gflops: Annotated[float, typer.Option(help="The host's peak, for roofline; 0 measures it here.")] = 0,
-    bandwidth: Annotated[float, typer.Option(help="GB/s of the host's memory, for roofline; 0 measures it here.")] = 0,
+    gflops: Annotated[float, typer.Option(help="Peak for roofline; 0: the cube's, else measured here.")] = 0,
+    bandwidth: Annotated[float, typer.Option(help="GB/s of memory for roofline; 0: the same.")] = 0,
     claims: Annotated[Path | None, typer.Option(help="A TOML file of claims to test.", show_default=False)] = None,
     format_: Annotated[str, typer.Option("--format", help="text, json or csv.")] = "text",
 ) -> None:
