@@ -1,25 +1,27 @@
 """`dlas compare`: what changed between two cubes, for people, for pull requests and for scripts."""
 
 import json
+import shlex
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import typer
 import xarray as xr
 
-from dlas import api
+from dlas import api, registry
 from dlas.analysis import changes, gate
 from dlas.analysis.compare import Comparison, compare
 from dlas.analysis.drift import reference_kernel
 from dlas.errors import CubeError
 from dlas.measure.statistics import Interval
+from dlas.stack import Stack
 from dlas.study.plan import journal_path
 
 FORMATS = ("text", "markdown", "json")
 _ADVICE = (
-    "Can both versions run on one host? Then vary them in one study (`dlas perturb`): its cells take turns with the "
-    "baseline, so that smaller differences show than between two sessions."
+    "Can both versions run on one host? Then vary them in one study: its cells take turns with the baseline, so that "
+    "smaller differences show than between two sessions."
 )
 
 
@@ -37,6 +39,8 @@ def show(before: Path, after: Path, fail_on: Sequence[str], format_: str) -> Non
         print("\n".join([changes.markdown(found), "", *(f"- **{sentence}**" for sentence in broken)]).rstrip())
     else:
         _text(found, asked, broken)
+        if found.same_host:
+            print(advice(*cubes))
     if broken:
         raise typer.Exit(1)
 
@@ -58,7 +62,28 @@ def _text(found: Comparison, asked: gate.Limits, broken: Sequence[str]) -> None:
     unseen = gate.unseen(found, asked)
     if unseen:
         print(f"{unseen} cells are known too badly to see a change of {asked.slower:.1%}; measure them longer.")
-    if found.same_host:
-        print(_ADVICE)
     for sentence in broken:
         print(f"limit broken  {sentence}")
+
+
+def advice(before: xr.Dataset, after: xr.Dataset) -> str:
+    """How to measure both versions in turn: the command, where it is a runtime whose version changed."""
+    older, newer = (json.loads(cube.attrs["environment"]).get("packages", {}) for cube in (before, after))
+    options = [str(text) for text in after["codegen"].values]
+    for text in options:
+        (runtime, *_) = registry.parse("codegen", text)[0].packages  # type: ignore[attr-defined]
+        if runtime in older and older[runtime] != newer.get(runtime):
+            return f"{_ADVICE} {_command(after, text, runtime, older[runtime])}"
+    return _ADVICE
+
+
+def _command(cube: xr.Dataset, option: str, package: str, version: str) -> str:
+    """A study of one code generator in this Python and in an older one, the other layers as in the cube's baseline."""
+    chosen = Stack(**{**json.loads(cube.attrs["baseline"]), "codegen": option})
+    changed = chosen.difference(Stack()).split() if chosen != Stack() else []
+    settings = "".join(f" --set {shlex.quote(setting)}" for setting in changed)
+    older = registry.write((replace(registry.parse("codegen", option)[0], python="before"),))
+    return (
+        f"With a Python that has {package} {version}: dlas perturb{settings} --data before=THAT/bin/python "
+        f'--layer "codegen={option} {older}"'
+    )
