@@ -38,9 +38,8 @@ def show(before: Path, after: Path, fail_on: Sequence[str], format_: str) -> Non
     elif format_ == "markdown":
         print("\n".join([changes.markdown(found), "", *(f"- **{sentence}**" for sentence in broken)]).rstrip())
     else:
-        _text(found, asked, broken)
-        if found.same_host:
-            print(advice(*cubes))
+        _text(found, asked, [advice(*cubes)] if found.same_host else [])
+        print("".join(f"limit broken  {sentence}\n" for sentence in broken), end="")
     if broken:
         raise typer.Exit(1)
 
@@ -54,7 +53,7 @@ def _kernels(paths: tuple[Path, Path], cubes: tuple[xr.Dataset, xr.Dataset]) -> 
     return (found[0], found[1]) if found[0] and found[1] else None
 
 
-def _text(found: Comparison, asked: gate.Limits, broken: Sequence[str]) -> None:
+def _text(found: Comparison, asked: gate.Limits, advised: Sequence[str]) -> None:
     for sentence in changes.sentences(found):
         print(sentence)
     for row in changes.rows(found):
@@ -62,8 +61,8 @@ def _text(found: Comparison, asked: gate.Limits, broken: Sequence[str]) -> None:
     unseen = gate.unseen(found, asked)
     if unseen:
         print(f"{unseen} cells are known too badly to see a change of {asked.slower:.1%}; measure them longer.")
-    for sentence in broken:
-        print(f"limit broken  {sentence}")
+    for sentence in advised:
+        print(sentence)
 
 
 def advice(before: xr.Dataset, after: xr.Dataset) -> str:
