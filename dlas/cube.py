@@ -10,6 +10,7 @@ from typing import Any, cast
 
 import numpy as np
 import xarray as xr
+from numpy.typing import NDArray
 
 from dlas import registry
 from dlas.errors import CubeError, OptionError
@@ -216,11 +217,18 @@ def _coded(cube: xr.Dataset) -> xr.Dataset:
 def _decoded(stored: xr.Dataset) -> xr.Dataset:
     """The cube that `_coded` made a file of; files with texts in place are read as they are."""
     texts = {
-        name: (stored[name].dims, stored[f"{name}{_LIST}"].values.astype(object)[stored[name].values])
+        name: (stored[name].dims, _texts(stored[f"{name}{_LIST}"].values.astype(object), stored[name]))
         for name in TEXTS
         if f"{name}{_LIST}" in stored
     }
     return stored.assign(texts).drop_vars([f"{name}{_LIST}" for name in texts])
+
+
+def _texts(known: NDArray[np.object_], codes: xr.DataArray) -> NDArray[np.object_]:
+    """The texts behind codes; where all are the same, codes of a million cells need not be read."""
+    same = len(known) == 1
+    texts: NDArray[np.object_] = np.full(codes.shape, known[0], object) if same else known[codes.values]
+    return texts
 
 
 def _stored_digest(path: Path) -> str:

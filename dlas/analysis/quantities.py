@@ -93,16 +93,16 @@ def estimates(cube: xr.Dataset, name: str) -> Estimates:
     Paired figures are taken where every such cell has one and the cube is of one host: other hosts are never paired.
     The intervals are read as normal ones, on the scale of comparison.
     """
-    found = find(name)
-    plain = figures(cube, name)
+    found, well = find(name), ended_well(cube)
+    plain = figures(cube, name, well)
     use = name
     if found.paired in cube and len(set(cube["host"].values.tolist())) == 1:
-        paired = figures(cube, found.paired)
+        paired = figures(cube, found.paired, well)
         if np.isfinite(paired[np.isfinite(plain)]).all():
             use, plain = found.paired, np.where(np.isfinite(plain), paired, np.nan)
     if f"{use}_low" not in cube:
         return Estimates(found, _scaled(found, plain), np.zeros_like(plain))
-    low, high = (_scaled(found, figures(cube, f"{use}_{end}")) for end in ("low", "high"))
+    low, high = (_scaled(found, figures(cube, f"{use}_{end}", well)) for end in ("low", "high"))
     return Estimates(found, _scaled(found, plain), (high - low) / (2 * Z))
 
 
@@ -112,11 +112,14 @@ def _scaled(quantity: Quantity, values: Floats) -> Floats:
     return np.log(np.where(values > 0, values, np.nan))
 
 
-def figures(cube: xr.Dataset, name: str) -> Floats:
-    """A variable over the flattened cube, NaN but for cells that ended well; raises CubeError without such a one."""
+def figures(cube: xr.Dataset, name: str, well: NDArray[np.bool_] | None = None) -> Floats:
+    """A variable over the flattened cube, NaN but for cells that ended well; raises CubeError without such a one.
+
+    `well` says which these are, where the caller knows.
+    """
     if name not in cube:
         raise CubeError(f"the cube has no {name}; it was made by another version of dlas")
-    values: Floats = np.where(ended_well(cube), flat(cube, name), np.nan)
+    values: Floats = np.where(ended_well(cube) if well is None else well, flat(cube, name), np.nan)
     return values
 
 
