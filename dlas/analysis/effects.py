@@ -103,12 +103,14 @@ def _interval(own: Fit, seen: _Seen) -> tuple[float, float]:
     """95 % interval of a share: the sum of squares over the variance of an error is noncentral chi-squared.
 
     That variance is the one with which the cells' own errors move the share to first order (delta method), the
-    movement of the total included, less what errors add to this very estimate of it.
+    movement of the total included, less what errors add to this very estimate of it. First order says too little
+    where errors make up much of the total: by that share of it the mean variance of the errors is the least.
     """
     share, freedom = own.explained / seen.total, len(seen.errors) - 1
     moved = seen.errors * (own.fitted - share * seen.deviations)
     added = seen.noise**2 * (share**2 * freedom - 2 * share * own.rank)
     variance = max(float(moved @ moved) - added, 0.0) / own.explained if own.explained > 0 else seen.noise
+    variance = max(variance, seen.noise * min(1.0, freedom * seen.noise / seen.total))
     if variance <= _NEGLIGIBLE * seen.total:
         return share, share
     ends = (_noncentrality(own.explained / variance, own.rank, side) for side in (Z, -Z))

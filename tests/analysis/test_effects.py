@@ -4,6 +4,7 @@ import numpy as np
 import pandas
 import pytest
 from golden import effect, golden, missing, pair_effect, shape
+from handmade import cube_of, interval, measured, stack
 
 from dlas.analysis.effects import HIGHER, NOISE, effects, sentences
 from dlas.errors import CubeError
@@ -196,3 +197,16 @@ def test_the_result_is_a_tidy_table():
     assert list(found.columns) == [
         *("quantity", "term", "degrees", "sum_of_squares", "share", "share_low", "share_high", "estimable")
     ]
+
+
+def test_a_difference_within_the_errors_does_not_stand_out():
+    options = [{"codegen": c, "compression": k} for c in ("openvino", "torch") for k in ("none", "int8")]
+    accuracy = {"none": 0.984, "int8": 0.981}
+    values = {
+        stack(**one): {**measured(), **interval("accuracy", (a := accuracy[one["compression"]]), a - 0.01, a + 0.01)}
+        for one in options
+    }
+    found = effects(cube_of(values), ["accuracy"])
+    told = found[found["term"] == "compression"].iloc[0]
+    assert told["share_low"] == 0
+    assert sentences(found)[0] == "Of what varies in accuracy, nothing stands out from the noise."
