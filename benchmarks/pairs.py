@@ -13,7 +13,7 @@ from dlas import host, realise
 from dlas.artifacts import Store
 from dlas.measure.lock import measuring_lock
 from dlas.measure.pace import Pace
-from dlas.measure.rounds import Limits, Member, run_rounds
+from dlas.measure.rounds import Limits, Member, loading_order, run_rounds
 from dlas.measure.samples import Samples, latency_logs, paired_logs
 from dlas.measure.session import KernelSession, Session, Subject
 from dlas.measure.statistics import CONFIDENCE, Interval, over_processes, spread_between
@@ -103,7 +103,8 @@ def _fresh_processes(
     subjects: Sequence[Subject], limits: Limits, seed: int, paces: dict[str, Pace], beside: Beside
 ) -> list[Samples]:
     with ExitStack() as opened:
-        sessions = {str(i): _open(Session(subject, TIMEOUT), opened) for i, subject in enumerate(subjects)}
+        loaded = loading_order(len(subjects), seed)
+        sessions = {str(i): _open(Session(subjects[i], TIMEOUT), opened) for i in loaded}
         sessions[KERNEL] = _open(KernelSession(subjects[0], TIMEOUT), opened)
         members = {key: Member(session, session.subject.wall, paces.get(key)) for key, session in sessions.items()}
         with beside():

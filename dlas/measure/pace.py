@@ -1,6 +1,5 @@
 """How a child warms up, and how many inferences make one repetition: found once, then frozen."""
 
-import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from statistics import median
@@ -8,9 +7,11 @@ from statistics import median
 from dlas.measure.clocks import Clock, Repetition, repeat
 
 REPETITION = 400e-6  # s; long against the clocks' 2 µs, short enough to escape most context switches
-STEP = 8e-3  # s of repetitions in one step
-MOST_REPETITIONS = 16
-DISCARDED = 1.6e-3  # s at the start of a step; other children have emptied the caches meanwhile
+# s of repetitions in one step. A shared core's speed wanders within tens of milliseconds, so what is to be compared
+# must lie close together: short steps, many rounds.
+STEP = 3e-3
+DISCARDED = 2e-3  # s of computing at the start of a step; other children have emptied the caches meanwhile
+LONGEST_DISCARD = 8e-3  # s of wall time, for work that computes elsewhere than on this clock
 WARM_UP = 0.15  # s at least
 MOST_WARM_UP = 3.0  # s; a runtime that has not settled by then is measured as it is
 STABLE = 0.02  # relative change of the median between two windows
@@ -19,11 +20,10 @@ WINDOW = 5
 
 @dataclass(frozen=True)
 class Pace:
-    """Inferences in a repetition, repetitions in a step, and how many of them at its start are thrown away."""
+    """Inferences in a repetition, and repetitions in a step."""
 
     inner: int
     repetitions: int
-    discarded: int
 
 
 def warm_up(work: Callable[[], None], clock: Clock) -> float:
@@ -45,15 +45,20 @@ def warm_up(work: Callable[[], None], clock: Clock) -> float:
 def calibrate(seconds: float) -> Pace:
     """The pace for an inference of so many seconds."""
     inner = max(1, round(REPETITION / seconds))
-    repetition = inner * seconds
-    repetitions = min(MOST_REPETITIONS, max(1, round(STEP / repetition)))
-    return Pace(inner, repetitions, discarded=max(1, math.ceil(DISCARDED / repetition)))
+    return Pace(inner, repetitions=max(1, round(STEP / (inner * seconds))))
+
+
+def discard(work: Callable[[], None], inner: int, clock: Clock) -> None:
+    """Run until the caches are warm again: by time, so that equal work is equally warm whatever was calibrated."""
+    start = clock.wall()
+    computed = 0
+    while computed < DISCARDED * 1e9 and clock.wall() - start < LONGEST_DISCARD * 1e9:
+        computed += repeat(work, inner, clock).cpu
 
 
 def step(work: Callable[[], None], advance: Callable[[], None], pace: Pace, clock: Clock) -> list[Repetition]:
     """One step: throw the first repetitions away, time the others; `advance` brings the next input, untimed."""
-    for _ in range(pace.discarded):
-        repeat(work, pace.inner, clock)
+    discard(work, pace.inner, clock)
     timed = []
     for _ in range(pace.repetitions):
         advance()

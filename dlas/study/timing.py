@@ -11,7 +11,7 @@ from dlas.artifacts import Store
 from dlas.errors import BuildFailed, Inapplicable
 from dlas.host import Host
 from dlas.measure.pace import Pace
-from dlas.measure.rounds import Limits, Member, run_rounds
+from dlas.measure.rounds import Limits, Member, loading_order, run_rounds
 from dlas.measure.samples import Samples
 from dlas.measure.session import KernelSession, Session
 from dlas.measure.surroundings import throttling
@@ -68,9 +68,9 @@ def time_cells(order: Order, store: Store, host: Host, notes: Notes) -> list[Tim
     opened: dict[str, Session] = {}
     throttled = throttling().times
     try:
-        for cell in order.cells:
-            notes.tell(f"loading {cell.label}")
-            _open(cell, order, store, host, notes, opened)
+        for number in loading_order(len(order.cells), order.seed):
+            notes.tell(f"loading {order.cells[number].label}")
+            _open(order.cells[number], order, store, host, notes, opened)
         if not opened:
             return []
         opened[KERNEL] = _open_kernel(order, store, host)

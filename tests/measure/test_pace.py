@@ -4,7 +4,19 @@ import itertools
 
 import pytest
 
-from dlas.measure.pace import MOST_WARM_UP, WARM_UP, WINDOW, Pace, calibrate, step, warm_up
+from dlas.measure.pace import (
+    DISCARDED,
+    LONGEST_DISCARD,
+    MOST_WARM_UP,
+    STEP,
+    WARM_UP,
+    WINDOW,
+    Pace,
+    calibrate,
+    discard,
+    step,
+    warm_up,
+)
 
 FAST, SLOW = 30e-6, 0.3  # s
 
@@ -14,20 +26,20 @@ def test_a_fast_network_is_repeated_for_about_400_microseconds():
     assert pace.inner * FAST == pytest.approx(400e-6, rel=0.05)
 
 
-def test_a_step_of_a_fast_network_has_the_most_repetitions():
-    assert calibrate(FAST) == Pace(inner=13, repetitions=16, discarded=5)
+def test_a_step_of_a_fast_network_has_several_repetitions():
+    assert calibrate(FAST) == Pace(inner=13, repetitions=8)
 
 
-def test_a_step_of_a_slow_network_is_one_inference_after_one_discarded():
-    assert calibrate(SLOW) == Pace(inner=1, repetitions=1, discarded=1)
+def test_a_step_of_a_slow_network_is_one_inference():
+    assert calibrate(SLOW) == Pace(inner=1, repetitions=1)
 
 
 @pytest.mark.parametrize("seconds", [1e-7, 1e-5, 2e-4, 4e-4, 1e-3, 5e-3, 1e-2, 1.0])
-def test_a_step_takes_8_milliseconds_or_one_repetition(seconds):
+def test_a_step_takes_its_time_or_one_repetition(seconds):
     pace = calibrate(seconds)
     repetition = pace.inner * seconds
-    assert pace.repetitions * repetition <= max(1.5 * 8e-3, repetition)
-    assert pace.repetitions == 16 or (pace.repetitions + 1) * repetition > 8e-3
+    assert pace.repetitions * repetition <= max(1.5 * STEP, repetition)
+    assert (pace.repetitions + 1) * repetition > STEP
 
 
 @pytest.mark.parametrize("seconds", [FAST, 5e-4, 1e-2, SLOW])
@@ -70,10 +82,21 @@ def test_a_network_that_computes_in_a_pool_does_not_warm_up_for_minutes(clock):
 
 
 def test_discarded_repetitions_are_run_but_not_in_the_result(clock):
-    cold = clock.work(lambda n: 9e-3 if n < 2 * 3 else 1e-3)
-    found = step(cold, lambda: None, Pace(inner=3, repetitions=4, discarded=2), clock)
-    assert [r.wall for r in found] == [3_000_000] * 4
-    assert clock.walls == (2 * 3 * 9 + 4 * 3) * 1_000_000
+    cold = clock.work(lambda n: 0.2 * DISCARDED if n < 2 * 3 else 1e-4)
+    found = step(cold, lambda: None, Pace(inner=3, repetitions=4), clock)
+    assert [r.wall for r in found] == [300_000] * 4
+    assert clock.walls == (1.2 * DISCARDED + 4 * 3 * 1e-4) * 1e9
+
+
+@pytest.mark.parametrize(("calibrated", "seconds"), [(1.9e-3, 1.5e-3), (2.1e-3, 1.5e-3)])
+def test_how_much_is_discarded_does_not_hang_on_what_was_calibrated(clock, calibrated, seconds):
+    discard(clock.work(seconds), calibrate(calibrated).inner, clock)
+    assert clock.walls == 2 * seconds * 1e9
+
+
+def test_of_work_that_computes_elsewhere_no_more_than_some_wall_time_is_discarded(clock):
+    discard(clock.work(1e-3, cpu=1e-6), 1, clock)
+    assert clock.walls == LONGEST_DISCARD * 1e9
 
 
 def test_the_next_input_is_brought_before_each_timed_repetition_and_not_timed(clock):
@@ -87,6 +110,6 @@ def test_the_next_input_is_brought_before_each_timed_repetition_and_not_timed(cl
         events.append("advance")
         clock.passes(0.5)
 
-    found = step(infer, advance, Pace(inner=1, repetitions=3, discarded=1), clock)
-    assert events == ["infer", *["advance", "infer"] * 3]
+    found = step(infer, advance, Pace(inner=1, repetitions=3), clock)
+    assert events == ["infer", "infer", *["advance", "infer"] * 3]
     assert [r.wall for r in found] == [1_000_000] * 3
