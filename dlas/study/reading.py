@@ -30,13 +30,14 @@ def read(path: Path, places: Mapping[str, Path]) -> Study:
 
 
 def _from_document(document: Mapping[str, Any], path: Path, places: Mapping[str, Path]) -> Study:
-    _known(document, ("name", "data", "baseline", "part", "measure", "build"), f"study {path}")
+    _known(document, ("name", "data", "options", "baseline", "part", "measure", "build"), f"study {path}")
     found = _data(_table(document, "data", path), path)
     found.update(places)
     baseline = _table(document, "baseline", path)
     _known(baseline, LAYERS, f"study {path} [baseline]")
     stack = Stack(**{layer: take(layer, str(text), found) for layer, text in baseline.items()})
-    parts = tuple(_part(entry, stack, found, path) for entry in _parts(document.get("part"), path))
+    lists = _table(document, "options", path)
+    parts = tuple(_part(entry, stack, lists, found, path) for entry in _parts(document.get("part"), path))
     build = _table(document, "build", path)
     _known(build, ("timeout",), f"study {path} [build]")
     study = Study(
@@ -65,7 +66,9 @@ def _parts(entries: object, path: Path) -> list[dict[str, Any]]:
     return entries
 
 
-def _part(entry: Mapping[str, Any], baseline: Stack, found: dict[str, Path], path: Path) -> Part:
+def _part(
+    entry: Mapping[str, Any], baseline: Stack, lists: Mapping[str, Any], found: dict[str, Path], path: Path
+) -> Part:
     place = f"study {path} [[part]]"
     _known(entry, ("design", "set", "vary", "cells", "seed"), place)
     design = entry.get("design", "factorial")
@@ -80,12 +83,10 @@ def _part(entry: Mapping[str, Any], baseline: Stack, found: dict[str, Path], pat
     if not isinstance(vary, dict) or not vary:
         raise StudyError(f'{place} varies nothing; add vary.LAYER = ["option", …]')
     _known(vary, LAYERS, f"{place} vary")
-    wrong = next((layer for layer, texts in vary.items() if not _is_texts(texts)), None)
-    if wrong:
-        raise StudyError(f"{place}: vary.{wrong} must be a list of option texts")
+    texts = {layer: _texts(layer, given, lists, place) for layer, given in vary.items()}
     departed = _departed(entry.get("set", {}), found, place)
     own = baseline.perturb(**departed)
-    options = {layer: varied(layer, texts, own, found) for layer, texts in vary.items()}
+    options = {layer: varied(layer, listed, own, found) for layer, listed in texts.items()}
     return Part(options, design, cells, seed, departed)
 
 
@@ -101,8 +102,15 @@ def _is_count(value: object) -> bool:
     return isinstance(value, int) and not isinstance(value, bool) and value >= 0
 
 
-def _is_texts(value: object) -> bool:
-    return isinstance(value, list) and all(isinstance(text, str) for text in value)
+def _texts(layer: str, given: object, lists: Mapping[str, Any], place: str) -> list[str]:
+    """The options of a varied layer: a list, or the name of one in `[options]`."""
+    named = isinstance(given, str)
+    if named and given not in lists:
+        raise StudyError(f"{place}: vary.{layer}: [options] has no list {given!r}; add it, or write a list here")
+    texts, written = (lists[given], f"[options] {given}") if named else (given, f"vary.{layer}")
+    if not isinstance(texts, list) or not all(isinstance(text, str) for text in texts):
+        raise StudyError(f"{place}: {written} must be a list of option texts")
+    return texts
 
 
 def _measure(table: Mapping[str, Any], path: Path) -> Measure:

@@ -279,7 +279,7 @@ GOLDEN = {
     "unknown key": ("nmae = 'x'\n" + VARIES, "study FILE: unknown key 'nmae' (did you mean 'name'?)"),
     "unknown key far off": (
         "colour = 'x'\n" + VARIES,
-        "study FILE: unknown key 'colour'; known are name, data, baseline, part, measure, build",
+        "study FILE: unknown key 'colour'; known are name, data, options, baseline, part, measure, build",
     ),
     "unknown layer of the baseline": (
         "[baseline]\ncodgen = 'torch'\n" + VARIES,
@@ -317,9 +317,17 @@ GOLDEN = {
         "[[part]]\ndesign = 'star'\n",
         'study FILE [[part]] varies nothing; add vary.LAYER = ["option", …]',
     ),
-    "text in place of a list": (
-        "[[part]]\nvary.model = 'resnet8'\n",
+    "number in place of a list": (
+        "[[part]]\nvary.model = 8\n",
         "study FILE [[part]]: vary.model must be a list of option texts",
+    ),
+    "name of no list": (
+        "[[part]]\nvary.model = 'resnet8'\n",
+        "study FILE [[part]]: vary.model: [options] has no list 'resnet8'; add it, or write a list here",
+    ),
+    "named list that is none": (
+        "[options]\nsmall = 'resnet8'\n[[part]]\nvary.model = 'small'\n",
+        "study FILE [[part]]: [options] small must be a list of option texts",
     ),
     "text in place of a table": ("data = 'x'\n" + VARIES, "study FILE: [data] must be a table"),
     "bad margin": (VARIES + "[measure]\nmargin = 'two'\n", "margin 'two' is no share; write for example 2%"),
@@ -538,3 +546,13 @@ def test_the_study_of_the_page_is_what_the_page_says(study):
     assert {(stack.codegen, stack.compression) for stack in around} == {("tvm", "weight-prune@0.9")}
     assert len(found.stacks()) == 10 + 3 + 3
     assert (found.measure, found.build_timeout) == (Measure(), 3600)
+
+
+def test_parts_may_name_the_same_list(study):
+    named = study(
+        "[options]\nsmall = ['resnet8@width=0.5', 'resnet8@width=0.25']\n"
+        "[[part]]\nvary.model = 'small'\n[[part]]\nset.codegen = 'onnxruntime'\nvary.model = 'small'\n"
+    )
+    plain, other = (part.stacks(named.baseline) for part in named.parts)
+    assert [stack.model for stack in plain] == ["resnet8", "resnet8@width=0.5", "resnet8@width=0.25"]
+    assert [stack.model for stack in other] == [stack.model for stack in plain]
