@@ -5,7 +5,6 @@ from pathlib import Path
 from dlas.layers.model import zoo
 
 README = Path(__file__).parent / "README.md"
-START, END = "<!-- table -->\n", "<!-- end of table -->\n"
 HEAD = ("data", "model", "recipe", "seed", "accuracy on the test set (95 %)", "training", "weights")
 
 
@@ -28,12 +27,17 @@ def _row(entry: zoo.Entry) -> tuple[str, ...]:
     )
 
 
+def put(name: str, written: list[str]) -> None:
+    """Replace what stands between the markers of that name in the README."""
+    start, end = f"<!-- {name} -->\n", f"<!-- end of {name} -->\n"
+    before, rest = README.read_text(encoding="utf-8").split(start)
+    README.write_text(before + start + "\n".join(written) + "\n" + end + rest.split(end)[1], encoding="utf-8")
+
+
 def write() -> None:
-    """Replace the table in the README."""
+    """Write the table of what is there now."""
     zoo.entries.cache_clear()
-    before, rest = README.read_text(encoding="utf-8").split(START)
-    after = rest.split(END)[1]
-    README.write_text(before + START + "\n".join(lines()) + "\n" + END + after, encoding="utf-8")
+    put("table", lines())
 
 
 if __name__ == "__main__":
