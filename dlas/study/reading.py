@@ -104,10 +104,11 @@ def _is_count(value: object) -> bool:
 
 def _texts(layer: str, given: object, lists: Mapping[str, Any], place: str) -> list[str]:
     """The options of a varied layer: a list, or the name of one in `[options]`."""
-    named = isinstance(given, str)
-    if named and given not in lists:
-        raise StudyError(f"{place}: vary.{layer}: [options] has no list {given!r}; add it, or write a list here")
-    texts, written = (lists[given], f"[options] {given}") if named else (given, f"vary.{layer}")
+    texts, written = given, f"vary.{layer}"
+    if isinstance(given, str):
+        if given not in lists:
+            raise StudyError(f"{place}: {written}: [options] has no list {given!r}; add it, or write a list here")
+        texts, written = lists[given], f"[options] {given}"
     if not isinstance(texts, list) or not all(isinstance(text, str) for text in texts):
         raise StudyError(f"{place}: {written} must be a list of option texts")
     return texts
