@@ -103,8 +103,8 @@ def _fresh_processes(
     subjects: Sequence[Subject], limits: Limits, seed: int, paces: dict[str, Pace], beside: Beside
 ) -> list[Samples]:
     with ExitStack() as opened:
-        loaded = loading_order(len(subjects), seed)
-        sessions = {str(i): _open(Session(subjects[i], TIMEOUT), opened) for i in loaded}
+        loaded = loading_order(list(enumerate(subjects)), seed)
+        sessions = {str(i): _open(Session(subject, TIMEOUT), opened) for i, subject in loaded}
         sessions[KERNEL] = _open(KernelSession(subjects[0], TIMEOUT), opened)
         members = {key: Member(session, session.subject.wall, paces.get(key)) for key, session in sessions.items()}
         with beside():

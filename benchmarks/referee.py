@@ -25,7 +25,7 @@ from dlas.measure.rounds import Limits
 from dlas.measure.session import Subject
 from dlas.stack import Stack
 
-PAIRS = 15
+PAIRS = 25
 SECONDS = 3.0  # of measuring in each run
 MODEL = "resnet20@width=2,weights=random"
 BATCHES = {"fast": 1, "slow": 48}

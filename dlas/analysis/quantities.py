@@ -94,15 +94,15 @@ def estimates(cube: xr.Dataset, name: str) -> Estimates:
     The intervals are read as normal ones, on the scale of comparison.
     """
     found, well = find(name), ended_well(cube)
-    plain = figures(cube, name, well)
+    plain = _figures(cube, name, well)
     use = name
     if found.paired in cube and len(set(cube["host"].values.tolist())) == 1:
-        paired = figures(cube, found.paired, well)
+        paired = _figures(cube, found.paired, well)
         if np.isfinite(paired[np.isfinite(plain)]).all():
             use, plain = found.paired, np.where(np.isfinite(plain), paired, np.nan)
     if f"{use}_low" not in cube:
         return Estimates(found, _scaled(found, plain), np.zeros_like(plain))
-    low, high = (_scaled(found, figures(cube, f"{use}_{end}", well)) for end in ("low", "high"))
+    low, high = (_scaled(found, _figures(cube, f"{use}_{end}", well)) for end in ("low", "high"))
     return Estimates(found, _scaled(found, plain), (high - low) / (2 * Z))
 
 
@@ -112,14 +112,15 @@ def _scaled(quantity: Quantity, values: Floats) -> Floats:
     return np.log(np.where(values > 0, values, np.nan))
 
 
-def figures(cube: xr.Dataset, name: str, well: NDArray[np.bool_] | None = None) -> Floats:
-    """A variable over the flattened cube, NaN but for cells that ended well; raises CubeError without such a one.
+def figures(cube: xr.Dataset, name: str) -> Floats:
+    """A variable over the flattened cube, NaN but for cells that ended well; raises CubeError without such a one."""
+    return _figures(cube, name, ended_well(cube))
 
-    `well` says which these are, where the caller knows.
-    """
+
+def _figures(cube: xr.Dataset, name: str, well: NDArray[np.bool_]) -> Floats:
     if name not in cube:
         raise CubeError(f"the cube has no {name}; it was made by another version of dlas")
-    values: Floats = np.where(ended_well(cube) if well is None else well, flat(cube, name), np.nan)
+    values: Floats = np.where(well, flat(cube, name), np.nan)
     return values
 
 

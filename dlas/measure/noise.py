@@ -10,7 +10,7 @@ import numpy as np
 
 from dlas.layers.hardware import Command
 from dlas.measure.pace import Pace
-from dlas.measure.rounds import Limits, Member, run_rounds
+from dlas.measure.rounds import Limits, Member, loading_order, run_rounds
 from dlas.measure.samples import Samples, drift, paired_logs
 from dlas.measure.session import KernelSession, Subject
 from dlas.measure.statistics import Interval, half_interval, over_processes, spread_between
@@ -96,7 +96,7 @@ def _run(
     """One set of fresh processes; `paces` keeps what the first set found, as it does for cells."""
     with ExitStack() as stack:
         members = {}
-        for name in names:
+        for name in loading_order(names, seed):
             session = KernelSession(Subject(name, Path(), Path(), Path(), command, {}), _TIMEOUT)
             stack.callback(session.close)
             session.load()

@@ -68,9 +68,9 @@ def time_cells(order: Order, store: Store, host: Host, notes: Notes) -> list[Tim
     opened: dict[str, Session] = {}
     throttled = throttling().times
     try:
-        for number in loading_order(len(order.cells), order.seed):
-            notes.tell(f"loading {order.cells[number].label}")
-            _open(order.cells[number], order, store, host, notes, opened)
+        for cell in loading_order(order.cells, order.seed):
+            notes.tell(f"loading {cell.label}")
+            _open(cell, order, store, host, notes, opened)
         if not opened:
             return []
         opened[KERNEL] = _open_kernel(order, store, host)

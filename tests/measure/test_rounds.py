@@ -253,7 +253,7 @@ def test_a_pace_that_is_known_stays_though_every_process_warms_up(laboratory):
 
 
 def test_children_are_loaded_in_an_order_by_chance_that_the_seed_repeats():
-    orders = [loading_order(5, seed) for seed in range(60)]
-    assert all(sorted(order) == [0, 1, 2, 3, 4] for order in orders)
-    assert {order[0] for order in orders} == {0, 1, 2, 3, 4}
-    assert loading_order(5, 7) == orders[7]
+    orders = [loading_order("abcde", seed) for seed in range(60)]
+    assert all(sorted(order) == list("abcde") for order in orders)
+    assert {order[0] for order in orders} == set("abcde")
+    assert loading_order("abcde", 7) == orders[7]
