@@ -16,6 +16,7 @@ AROUND = Surroundings(
     quota=None,
     memory_limit=None,
     throttling=Throttling(0, 0.0),
+    outranks=True,
     load=(0.5, 0.25, 0.125),
 )
 RUNTIMES = (Runtime("openvino", "1.0", 1), Runtime("onnxruntime", "2.0", 1), Runtime("torch", None))

@@ -11,7 +11,7 @@ import pytest
 
 from dlas import errors
 from dlas.errors import BuildFailed
-from dlas.process import THREADS, Child, Died, TooSlow, environment
+from dlas.process import HIGHEST, THREADS, Child, Died, TooSlow, environment, may_outrank
 
 SCRIPT = str(Path(__file__).with_name("serving_child.py"))
 LONG = 60  # seconds; nothing that goes right comes near
@@ -44,6 +44,18 @@ def test_each_request_gets_its_answer(child):
 def test_a_large_answer_arrives_whole(child):
     text = "große Zahl\n" * 10_000  # many times what a pipe holds
     assert child.ask({"do": "tell", "text": text}, LONG)["text"] == text
+
+
+def test_a_child_on_processors_of_its_own_comes_before_all_others_where_that_is_allowed():
+    own = os.getpriority(os.PRIO_PROCESS, 0)
+    with Child([sys.executable, SCRIPT], environment(1), sorted(os.sched_getaffinity(0))) as pinned:
+        pinned.ask({"do": "tell"}, LONG)
+        assert os.getpriority(os.PRIO_PROCESS, pinned.pid) == (HIGHEST if may_outrank() else own)
+    assert os.getpriority(os.PRIO_PROCESS, 0) == own
+
+
+def test_other_children_keep_their_place(child):
+    assert os.getpriority(os.PRIO_PROCESS, child.pid) == os.getpriority(os.PRIO_PROCESS, 0)
 
 
 def test_progress_is_reported_in_order_before_the_answer(child):

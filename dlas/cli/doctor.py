@@ -59,6 +59,7 @@ def _around(found: Diagnosis) -> dict[str, str]:
         "container": f"{quota}, {memory}",
         "throttled": f"{around.throttling.times} times, {around.throttling.seconds:.1f} s since the container began; "
         f"{found.throttled} times meanwhile",
+        "priority": "the highest while measuring" if around.outranks else "as all others: this user may not raise it",
         "load": f"{loads} over 1, 5, 15 min; {around.load_per_processor:.2f} a processor before this run",
         "threads": "asked for 1: " + ", ".join(map(_threads, found.runtimes)),
     }
@@ -109,6 +110,7 @@ def flat(found: Diagnosis) -> dict[str, Any]:
         "throttled_times": around.throttling.times,
         "throttled_seconds": around.throttling.seconds,
         "throttled_times_meanwhile": found.throttled,
+        "highest_priority": around.outranks,
         **{f"load_{minutes}min": load for minutes, load in zip((1, 5, 15), around.load, strict=True)},
         **{f"version_{runtime.name}": runtime.version for runtime in found.runtimes},
         **{f"threads_{runtime.name}": runtime.threads for runtime in found.runtimes},

@@ -23,7 +23,7 @@ def advise(found: Diagnosis) -> list[str]:
         _quota(around, found.host.cores),
         _throttled(around, found.throttled),
         *(_threads(runtime) for runtime in found.runtimes),
-        _clean(found.noise),
+        _clean(found.noise, around.outranks),
         _floor(found.noise),
         _drift(found.noise, around.governor),
     ]
@@ -78,12 +78,13 @@ def _threads(runtime: Runtime) -> str:
     )
 
 
-def _clean(noise: Noise) -> str:
+def _clean(noise: Noise, outranks: bool) -> str:
     if noise.clean >= CLEAN_SHARE:
         return ""
+    remedy = "" if outranks else ", or let dlas come before them (as root; docker run --cap-add SYS_NICE)"
     return (
         f"only {noise.clean:.0%} of the repetitions ran undisturbed: "
-        "other programs use the same processor; end them, or keep a processor free for measuring"
+        f"other programs use the same processor; end them, or keep a processor free for measuring{remedy}"
     )
 
 

@@ -13,6 +13,9 @@ STEP = 2e-3
 # s of computing at the start of a step. The other children have emptied the caches meanwhile: a network of 0.4 ms whose
 # weights do not fit in a core's own cache took 2.5 times as long at first, and came within 2 % after 4 ms.
 DISCARDED = 4e-3
+# s of one inference from which on none is discarded: it fills the caches itself (no first one of 17 ms or of 100 ms
+# was slower than the next), and a discarded one would cost half of all time.
+LONG = 16e-3
 LONGEST_DISCARD = 8e-3  # s of wall time, for work that computes elsewhere than on this clock
 WARM_UP = 0.15  # s at least
 MOST_WARM_UP = 3.0  # s; a runtime that has not settled by then is measured as it is
@@ -22,10 +25,11 @@ WINDOW = 5
 
 @dataclass(frozen=True)
 class Pace:
-    """Inferences in a repetition, and repetitions in a step."""
+    """Inferences in a repetition, repetitions in a step, and seconds of computing before they are timed."""
 
     inner: int
     repetitions: int
+    discarded: float
 
 
 def warm_up(work: Callable[[], None], clock: Clock) -> float:
@@ -47,20 +51,20 @@ def warm_up(work: Callable[[], None], clock: Clock) -> float:
 def calibrate(seconds: float) -> Pace:
     """The pace for an inference of so many seconds."""
     inner = max(1, round(REPETITION / seconds))
-    return Pace(inner, repetitions=max(1, round(STEP / (inner * seconds))))
+    return Pace(inner, max(1, round(STEP / (inner * seconds))), discarded=DISCARDED if seconds < LONG else 0.0)
 
 
-def discard(work: Callable[[], None], inner: int, clock: Clock) -> None:
+def discard(work: Callable[[], None], pace: Pace, clock: Clock) -> None:
     """Run until the caches are warm again: by time, so that equal work is equally warm whatever was calibrated."""
     start = clock.wall()
     computed = 0
-    while computed < DISCARDED * 1e9 and clock.wall() - start < LONGEST_DISCARD * 1e9:
-        computed += repeat(work, inner, clock).cpu
+    while computed < pace.discarded * 1e9 and clock.wall() - start < LONGEST_DISCARD * 1e9:
+        computed += repeat(work, pace.inner, clock).cpu
 
 
 def step(work: Callable[[], None], advance: Callable[[], None], pace: Pace, clock: Clock) -> list[Repetition]:
     """One step: throw the first repetitions away, time the others; `advance` brings the next input, untimed."""
-    discard(work, pace.inner, clock)
+    discard(work, pace, clock)
     timed = []
     for _ in range(pace.repetitions):
         advance()

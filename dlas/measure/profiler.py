@@ -63,7 +63,7 @@ class Profiler:
 
     def _repetitions(self, runner: Any) -> list[Repetition]:
         """What one step of a study times, too."""
-        pace.discard(runner.infer, self._pace.inner, self._clock)
+        pace.discard(runner.infer, self._pace, self._clock)
         return [repeat(runner.infer, self._pace.inner, self._clock) for _ in range(self._pace.repetitions)]
 
     def _seconds(self, found: list[Repetition]) -> dict[str, float]:

@@ -4,6 +4,7 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
+from dlas import process
 from dlas.host import control_groups, quota, read_word
 
 CPUS = Path("/sys/devices/system/cpu")
@@ -26,7 +27,7 @@ class Surroundings:
 
     `siblings` are the processors that share a core with the one measured on, itself included; `processors` are those
     of the whole machine, which the load averages (1, 5, 15 minutes) count; `quota` is in cores, `memory_limit` in
-    bytes, None without one.
+    bytes, None without one; `outranks` says whether measuring children come before all other processes.
     """
 
     governor: str | None
@@ -35,6 +36,7 @@ class Surroundings:
     quota: float | None
     memory_limit: int | None
     throttling: Throttling
+    outranks: bool
     load: tuple[float, float, float]
 
     @property
@@ -52,6 +54,7 @@ def read(cpu: int) -> Surroundings:
         quota=quota(),
         memory_limit=min(filter(None, map(_memory_limit, control_groups("memory"))), default=None),
         throttling=throttling(),
+        outranks=process.may_outrank(),
         load=os.getloadavg(),
     )
 

@@ -21,6 +21,7 @@ core siblings  1, the one measured on, shares its core with none
 governor       performance
 container      no processor quota, no memory limit
 throttled      0 times, 0.0 s since the container began; 0 times meanwhile
+priority       the highest while measuring
 load           0.50, 0.25, 0.12 over 1, 5, 15 min; 0.25 a processor before this run
 threads        asked for 1: openvino 1.0 1, onnxruntime 2.0 1, torch not installed
 noise floor    ±0.5%; a kernel takes 1.001 [0.996, 1.006] times as long as itself (3 fresh processes, 3 s a cell, 95 %)
@@ -82,15 +83,22 @@ def test_an_unknown_format_is_refused_before_anything_is_measured(dlas):
 
 def test_limits_siblings_and_a_silent_runtime_are_told():
     around = replace(
-        AROUND, governor=None, siblings=(1, 65), quota=1.5, memory_limit=2**32, throttling=Throttling(7, 1.25)
+        AROUND,
+        governor=None,
+        siblings=(1, 65),
+        quota=1.5,
+        memory_limit=2**32,
+        throttling=Throttling(7, 1.25),
+        outranks=False,
     )
     silent = (*RUNTIMES[:1], Runtime("torch", "2.9", problem="out of memory"))
     lines = doctor.text(replace(HEALTHY, surroundings=around, runtimes=silent, throttled=2)).splitlines()
-    facts = dict(line.split("  ", 1) for line in lines[:9])
+    facts = dict(line.split("  ", 1) for line in lines[:10])
     assert facts["core siblings"].endswith("shares its core with 65")
     assert facts["governor"].strip() == "not told by this host"
     assert facts["container"].strip() == "at most 1.5 cores, at most 4.0 GiB"
     assert facts["throttled"].strip() == "7 times, 1.2 s since the container began; 2 times meanwhile"
+    assert facts["priority"].strip() == "as all others: this user may not raise it"
     assert facts["threads"].strip() == "asked for 1: openvino 1.0 1, torch 2.9 not told"
     assert lines[-3].startswith("  the container sees 2 cores")
 

@@ -57,6 +57,11 @@ SENTENCES = {
         "only 31% of the repetitions ran undisturbed: "
         "other programs use the same processor; end them, or keep a processor free for measuring",
     ),
+    "clean, and no priority": (
+        replace(noise(clean=0.31), surroundings=replace(AROUND, outranks=False)),
+        "only 31% of the repetitions ran undisturbed: other programs use the same processor; end them, or keep a "
+        "processor free for measuring, or let dlas come before them (as root; docker run --cap-add SYS_NICE)",
+    ),
     "noise floor": (
         noise(ratio=Interval(1.0, 0.969, 1.031)),
         "a kernel differs from itself by up to ±3.1% at 3 s a cell: "

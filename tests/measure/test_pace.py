@@ -6,6 +6,7 @@ import pytest
 
 from dlas.measure.pace import (
     DISCARDED,
+    LONG,
     LONGEST_DISCARD,
     MOST_WARM_UP,
     STEP,
@@ -27,11 +28,11 @@ def test_a_fast_network_is_repeated_for_about_400_microseconds():
 
 
 def test_a_step_of_a_fast_network_has_several_repetitions():
-    assert calibrate(FAST) == Pace(inner=13, repetitions=5)
+    assert calibrate(FAST) == Pace(inner=13, repetitions=5, discarded=DISCARDED)
 
 
 def test_a_step_of_a_slow_network_is_one_inference():
-    assert calibrate(SLOW) == Pace(inner=1, repetitions=1)
+    assert calibrate(SLOW) == Pace(inner=1, repetitions=1, discarded=0.0)
 
 
 @pytest.mark.parametrize("seconds", [1e-7, 1e-5, 2e-4, 4e-4, 1e-3, 5e-3, 1e-2, 1.0])
@@ -83,19 +84,24 @@ def test_a_network_that_computes_in_a_pool_does_not_warm_up_for_minutes(clock):
 
 def test_discarded_repetitions_are_run_but_not_in_the_result(clock):
     cold = clock.work(lambda n: 0.2 * DISCARDED if n < 2 * 3 else 1e-4)
-    found = step(cold, lambda: None, Pace(inner=3, repetitions=4), clock)
+    found = step(cold, lambda: None, Pace(inner=3, repetitions=4, discarded=DISCARDED), clock)
     assert [r.wall for r in found] == [300_000] * 4
     assert clock.walls == (1.2 * DISCARDED + 4 * 3 * 1e-4) * 1e9
 
 
 @pytest.mark.parametrize("calibrated", [0.9 * DISCARDED, 1.1 * DISCARDED])
 def test_how_much_is_discarded_does_not_hang_on_what_was_calibrated(clock, calibrated):
-    discard(clock.work(0.6 * DISCARDED), calibrate(calibrated).inner, clock)
+    discard(clock.work(0.6 * DISCARDED), calibrate(calibrated), clock)
     assert clock.walls == 1.2 * DISCARDED * 1e9
 
 
+def test_of_a_network_that_fills_the_caches_itself_every_inference_is_timed(clock):
+    assert len(step(clock.work(LONG), lambda: None, calibrate(LONG), clock)) == 1
+    assert clock.walls == LONG * 1e9
+
+
 def test_of_work_that_computes_elsewhere_no_more_than_some_wall_time_is_discarded(clock):
-    discard(clock.work(1e-3, cpu=1e-6), 1, clock)
+    discard(clock.work(1e-3, cpu=1e-6), Pace(1, 1, DISCARDED), clock)
     assert clock.walls == LONGEST_DISCARD * 1e9
 
 
@@ -110,6 +116,6 @@ def test_the_next_input_is_brought_before_each_timed_repetition_and_not_timed(cl
         events.append("advance")
         clock.passes(0.5)
 
-    found = step(infer, advance, Pace(inner=1, repetitions=3), clock)
+    found = step(infer, advance, Pace(inner=1, repetitions=3, discarded=DISCARDED), clock)
     assert events == ["infer"] * round(DISCARDED / 1e-3) + ["advance", "infer"] * 3
     assert [r.wall for r in found] == [1_000_000] * 3

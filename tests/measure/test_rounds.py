@@ -56,7 +56,7 @@ class Pretender:
     def pace(self):
         if self.no_pace:
             raise BuildFailed(f"{self.name} cannot warm up")
-        return Pace(inner=2, repetitions=4)
+        return Pace(inner=2, repetitions=4, discarded=0.0)
 
     def step(self, pace, expected):
         self.laboratory.log.append((self._round(), self.name))
@@ -247,7 +247,7 @@ def test_if_all_die_it_ends(block):
 
 def test_a_pace_that_is_known_stays_though_every_process_warms_up(laboratory):
     laboratory.add(BASELINE, STEADY)
-    laboratory.members[BASELINE].frozen = Pace(inner=7, repetitions=2)
+    laboratory.members[BASELINE].frozen = Pace(inner=7, repetitions=2, discarded=0.0)
     assert laboratory.run(margin=0.02) == {BASELINE: "margin"}
     assert {inner for _, inner, _ in laboratory.members[BASELINE].steps} == {7}
 

@@ -25,7 +25,7 @@ def test_an_order_is_the_same_after_json():
     cells = plan(study, HOST).possible
     key = cells[0].key
     score = {"images": [0, 1], "agreement": 1.0}
-    order = Order(cells, key, {key: score}, {key: Pace(3, 2)}, Limits(0.02, 1.0), Measure(), 7, "process 1")
+    order = Order(cells, key, {key: score}, {key: Pace(3, 2, 4e-3)}, Limits(0.02, 1.0), Measure(), 7, "process 1")
     assert read_order(json.loads(json.dumps(write_order(order)))) == order
 
 
