@@ -257,3 +257,10 @@ def test_children_are_loaded_in_an_order_by_chance_that_the_seed_repeats():
     assert all(sorted(order) == list("abcde") for order in orders)
     assert {order[0] for order in orders} == set("abcde")
     assert loading_order("abcde", 7) == orders[7]
+
+
+@pytest.mark.parametrize("first", [6, 7])
+def test_of_three_processes_never_all_load_two_children_in_the_same_order(first):
+    orders = [loading_order("abcde", first + process) for process in range(3)]
+    for one, other in itertools.combinations("abcde", 2):
+        assert len({order.index(one) < order.index(other) for order in orders}) == 2

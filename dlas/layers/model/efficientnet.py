@@ -29,7 +29,7 @@ class EfficientNetB0:
     name: ClassVar = "efficientnet-b0"
     suggested: ClassVar[tuple[str, ...]] = ()
     packages: ClassVar = origin.PACKAGES
-    family: ClassVar = "depthwise"
+    family: ClassVar = "squeeze-excite"
 
     width: float = fields.width()
     weights: str = fields.weights()

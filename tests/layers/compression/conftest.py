@@ -1,5 +1,6 @@
 """Networks to compress: written by hand from fresh weights, so that nothing has to be trained first."""
 
+import drawn
 import pytest
 
 from dlas import host, network, realise, registry
@@ -8,13 +9,12 @@ from dlas.stack import Stack
 
 
 class Bench:
-    """A store with the digits in it, networks made of models, and compressions of them, each made once."""
+    """A store with data in it, networks made of models, and compressions of them, each made once."""
 
-    def __init__(self, root):
+    def __init__(self, root, put):
         self.store = Store(root)
         self.store.prepare()
-        step = realise.realisation(Stack(), (), host.probe()).data
-        self.source = realise.perform(step, self.store, silent)
+        self.source = put(self.store)
 
     def network(self, model, trained=True):
         """The network of a model with fresh weights; called trained, it is fine-tuned like one that is."""
@@ -30,7 +30,7 @@ class Bench:
                     torch.nn.init.uniform_(child.running_var, 0.5, 1.5)
             return network.save_module(module, out, model, self.source, trained)
 
-        return self.store.build({"network": model, "trained": trained}, make)
+        return self.store.build({"network": model, "trained": trained, "inputs": [self.source.key]}, make)
 
     def file_only(self, model):
         """The same without a torch module, as a user's ONNX file."""
@@ -60,9 +60,22 @@ def silent(progress):
     """Nobody listens."""
 
 
+def digits(store):
+    """The digits, as a study has them."""
+    return realise.perform(realise.realisation(Stack(), (), host.probe()).data, store, silent)
+
+
 @pytest.fixture(scope="session")
 def bench(tmp_path_factory):
     """One store for all tests of this folder."""
     torch = pytest.importorskip("torch")
     torch.set_num_threads(1)
-    return Bench(tmp_path_factory.mktemp("compression"))
+    return Bench(tmp_path_factory.mktemp("compression"), digits)
+
+
+@pytest.fixture(params=[32, 64])
+def coloured(request, tmp_path):
+    """A store of its own for each test, since networks are large: random images of 32x32 or 64x64 in colour."""
+    torch = pytest.importorskip("torch")
+    torch.set_num_threads(1)
+    return Bench(tmp_path, lambda store: drawn.source(store, (3, request.param, request.param)))

@@ -1,28 +1,17 @@
 """Data for networks: small random images that a network can be built for."""
 
-import numpy as np
+from functools import partial
+
+import drawn
 import pytest
 
-from dlas import data, registry
+from dlas import registry
 
 
 @pytest.fixture
 def noise(store):
     """Makes a Data artifact of random images."""
-
-    def drawn(shape, classes=10):
-        generator = np.random.default_rng(0)
-
-        def make(out, work):
-            splits = {
-                name: (generator.normal(size=(count, *shape)).astype("float32"), np.arange(count) % classes)
-                for name, count in (("train", 64), ("validation", 2 * classes), ("test", 2 * classes))
-            }
-            return data.save(out, splits, classes, calibration=64)
-
-        return store.build({"option": "noise", "shape": list(shape), "classes": classes}, make)
-
-    return drawn
+    return partial(drawn.source, store)
 
 
 @pytest.fixture

@@ -3,19 +3,13 @@
 import numpy as np
 import pytest
 import torch
+from drawn import FAMILIES
 
 from dlas import data, network
 from dlas.layers.model import recipes
 
-QUICK = ["resnet8"]
-SLOW = [
-    *("resnet20", "resnet32", "resnet56", "resnet18@width=0.25", "resnet34@width=0.25", "resnet50@width=0.25"),
-    *("vgg16@width=0.25", "mobilenetv1@width=0.25", "mobilenetv2@width=0.25", "efficientnet-b0@width=0.25"),
-    *("densenet40@width=0.5", "densenet121@width=0.25", "densenet161@width=0.25"),
-    *("torchvision@regnet_y_400mf", "timm@vit_tiny_patch16_224"),
-]
 OPERATORS = (torch.ops.aten.convolution, torch.ops.aten.addmm, torch.ops.aten.mm)
-MODELS = [*QUICK, *(pytest.param(text, marks=pytest.mark.slow) for text in SLOW)]
+MODELS = [FAMILIES[0], *(pytest.param(text, marks=pytest.mark.slow) for text in FAMILIES[1:])]
 
 
 @pytest.mark.parametrize("size", [32, pytest.param(64, marks=pytest.mark.slow)])

@@ -30,6 +30,12 @@ def test_data_decide_budget_and_augmentation(length, facts, images, augmentation
     assert (recipe.images, recipe.augmentation, recipe.seed) == (images, augmentation, 3)
 
 
+def test_the_slowest_families_have_a_shorter_budget_unless_trained_in_full():
+    budgets = {f: [recipes.choose(f, n, COLOUR, 0).images for n in recipes.LENGTHS] for f in recipes.FAMILIES}
+    assert {family for family, (short, _) in budgets.items() if short < recipes.SHORT} == {"dense", "squeeze-excite"}
+    assert {full for _, full in budgets.values()} == {6_750_000}
+
+
 def test_only_a_full_training_smooths_and_averages():
     short, full = (recipes.choose("plain", length, COLOUR, 0) for length in recipes.LENGTHS)
     assert (short.smoothing, short.ema) == (0.0, 0.0)

@@ -1,0 +1,28 @@
+"""Every network under every technique, for images of 32x32 and of 64x64: built, exported, run, rebuilt."""
+
+import numpy as np
+import pytest
+from drawn import FAMILIES
+
+from dlas import data, network
+
+TECHNIQUES = ["weight-prune@0.5", "block-prune@0.5", "channel-prune@0.5", "ternary", "fp16", "bf16", "int8"]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("model", FAMILIES)
+def test_every_technique_exports_what_it_made(coloured, model):
+    import torch
+
+    before = coloured.network(model, trained=False)
+    images = data.load(coloured.source, "test")[0][:3]
+    for technique in TECHNIQUES:
+        made = coloured.compressed(before, technique)
+        found = network.run(made.file(network.ONNX), images)
+        assert np.isfinite(found).all(), technique
+        if made.facts["module"]:
+            with torch.inference_mode():
+                expected = network.rebuild(made)(torch.from_numpy(images)).numpy()
+            assert np.abs(found - expected).max() <= 1e-4 * max(1.0, np.abs(expected).max()), technique
+        else:
+            assert technique == "int8"
