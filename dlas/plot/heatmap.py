@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     import altair
 
 _READABLE = 8  # columns in which numbers still have room
+_LINES = r"split(replace(datum.label, regexp('[@,]', 'g'), '\n$&'), '\n')"  # an option's parameters below its name
 # Variable → column, title, how far its colour is from no change, how its number is written.
 _PANELS = {
     "speedup": ("speedup", "speed-up over the baseline", "log(datum.speedup)", ".3~g"),
@@ -43,7 +44,7 @@ def heatmap(
         .transform_filter(f"isValid(datum.{column}) && {beside(cube, down, across)}")
         .transform_calculate(distance=distance, interval=text)
         .encode(
-            x=altair.X(f"{across}:N", sort=options(cube, across), axis=altair.Axis(labelAngle=0)),
+            x=altair.X(f"{across}:N", sort=options(cube, across), axis=altair.Axis(labelAngle=0, labelExpr=_LINES)),
             y=altair.Y(f"{down}:N", sort=options(cube, down)),
             tooltip=tooltip((column, title)),
         )
