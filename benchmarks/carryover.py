@@ -25,7 +25,7 @@ from dlas.measure.session import Session, Subject
 from dlas.measure.statistics import Interval
 from dlas.stack import Stack
 
-ROUNDS = 200
+ROUNDS = 1000
 QUICK = 12
 MODEL = "resnet20@weights=random"
 # Names in the figures → what runs. The int8 network is calibrated on the data, its weights are as drawn.
