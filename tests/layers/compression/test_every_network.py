@@ -10,6 +10,7 @@ TECHNIQUES = ["weight-prune@0.5", "block-prune@0.5", "channel-prune@0.5", "terna
 
 
 @pytest.mark.slow
+@pytest.mark.hours
 @pytest.mark.parametrize("model", FAMILIES)
 def test_every_technique_exports_what_it_made(coloured, model):
     import torch
