@@ -5,9 +5,9 @@ kernel beside them) and a referee for 3 s in a process of its own, pinned to the
 OpenVINO's `benchmark_app`, TVM's `time_evaluator` and, for ONNX Runtime, a plain loop around `session.run`. Two
 networks: one of at least 5 ms an inference ("slow"), where the ratio should be 1 +- 0.02, and one of at most 0.6 ms
 ("fast"), where it should be 1 +- 0.05. Told is the median of the paired ratios dlas / referee with its bootstrap
-interval over the pairs. `benchmark_app` and `time_evaluator` read the clock inside the call: there the
-call's overhead is subtracted from dlas's figure, and shown: for OpenVINO what a call takes beyond what its request
-tells of itself, for TVM the `call_overhead` of a network that computes nothing.
+interval over the pairs. `benchmark_app` and `time_evaluator` read the clock inside the call, so its overhead is taken
+from dlas's figure, and shown: for OpenVINO what a call takes beyond what its request tells of itself, for TVM the
+`call_overhead` of a network that computes nothing.
 
 All of it holds on a quiet machine only: the referees take wall time. `--quick` makes one short pair with each referee
 on the fast network.

@@ -48,7 +48,7 @@ def benchmark_app(subject: Subject, seconds: float) -> float:
 def beyond_request(subject: Subject) -> float:
     """Median seconds of a call into OpenVINO beyond what the request tells of itself, which is benchmark_app's figure.
 
-    Between inferences that empty the caches it is twice what it is between calls that compute nothing.
+    Between inferences, which empty the caches, that is more than between calls that compute nothing.
     """
     return _script(subject, "beyond_request", ov.MODEL, OVERHEAD, str(subject.command.place.threads))
 

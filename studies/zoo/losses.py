@@ -13,7 +13,7 @@ from dlas.measure.statistics import Interval
 CUBE = Path(__file__).parents[2] / "artifacts" / "reference" / "zoo.nc"
 PLAIN = "none"
 BEARABLE = 0.01  # accuracy
-HEAD = ("data", "model", "compression", "accuracy (95 %)", "against float32")
+HEAD = ("data", "model", "compression", "accuracy (95 %)", "against float32", "answers kept", "status")
 
 
 @dataclass(frozen=True)
@@ -25,6 +25,8 @@ class Loss:
     compression: str
     accuracy: Interval
     change: float
+    agreement: float
+    status: str
 
     @property
     def bearable(self) -> bool:
@@ -40,7 +42,8 @@ def losses(cube: xr.Dataset) -> Iterator[Loss]:
     for (data, model), cell in scored[scored["compression"] != PLAIN].iterrows():
         if (data, model) in plain:
             accuracy = Interval(cell["accuracy"], cell["accuracy_low"], cell["accuracy_high"])
-            yield Loss(data, model, cell["compression"], accuracy, cell["accuracy"] - plain[data, model])
+            change = cell["accuracy"] - plain[data, model]
+            yield Loss(data, model, cell["compression"], accuracy, change, cell["agreement"], cell["status"])
 
 
 def lines(cube: xr.Dataset) -> list[str]:
@@ -55,7 +58,8 @@ def lines(cube: xr.Dataset) -> list[str]:
 def _row(loss: Loss) -> tuple[str, ...]:
     score = loss.accuracy
     told = f"{score.value:.1%} ({score.low:.1%} to {score.high:.1%})"
-    return (loss.data, f"`{loss.model}`", loss.compression, told, f"{100 * loss.change:+.2f} points")
+    changed = f"{100 * loss.change:+.2f} points"
+    return (loss.data, f"`{loss.model}`", loss.compression, told, changed, f"{loss.agreement:.1%}", loss.status)
 
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ from dlas import api
 
 
 def scored(accuracy):
-    return measured(accuracy=accuracy, accuracy_low=accuracy - 0.01, accuracy_high=accuracy + 0.01)
+    return measured(accuracy=accuracy, accuracy_low=accuracy - 0.01, accuracy_high=accuracy + 0.01, agreement=0.97)
 
 
 PLAIN, INT8, PRUNED = (stack(compression=name) for name in ("none", "int8", "weight-prune@0.5"))
@@ -24,7 +24,7 @@ def test_a_loss_is_told_against_the_same_network_uncompressed():
 
 def test_what_loses_more_than_a_point_is_named():
     said = losses.lines(cube_of({PLAIN: scored(0.9), INT8: scored(0.9), PRUNED: scored(0.8)}))
-    assert "80.0% (79.0% to 81.0%) | -10.00 points |" in said[-3]
+    assert "80.0% (79.0% to 81.0%) | -10.00 points | 97.0% | ok |" in said[-3]
     assert said[-1].endswith("on digits under weight-prune@0.5.")
 
 
