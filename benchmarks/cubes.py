@@ -21,8 +21,9 @@ import numpy as np
 import xarray as xr
 from reporting import arguments, publish
 
-from dlas.cube import FORMAT, NUMBERS, TEXTS, open_cube, save, select
+from dlas.cube import FORMAT, open_cube, save, select
 from dlas.option import LAYERS
+from dlas.variables import NUMBERS, TEXTS
 
 MILLION = (5, 5, 20, 20, 10, 10)
 LARGE = (1, 5, 20, 10, 10, 10)

@@ -7,9 +7,10 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from dlas.cube import NUMBERS, TEXTS, digest
+from dlas.cube import digest
 from dlas.errors import CubeError
 from dlas.option import LAYERS, spell, split
+from dlas.variables import NUMBERS, TEXTS
 
 _EMPTY = ("unplanned", "missing")  # statuses of positions that another cube may fill
 

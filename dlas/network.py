@@ -125,6 +125,19 @@ def save_reference(out: Path, path: Path, source: Artifact) -> None:
     save_file({"images": chosen, "logits": run(path, images, optimise=False)}, out / REFERENCE)
 
 
+def save_quantised_reference(out: Path, before: Artifact, source: Artifact) -> None:
+    """Keep the reference of the float32 network, and beside it what the quantised network in `out` itself gives.
+
+    With its optimisations off ONNX Runtime rounds as the file says and multiplies in float32, so nothing saturates.
+    """
+    from safetensors.numpy import save_file
+
+    chosen, logits = reference(before)
+    images, _ = data.load(source, "test", chosen)
+    quantised = run(out / ONNX, images, optimise=False)
+    save_file({"images": chosen, "logits": logits, "quantised": quantised}, out / REFERENCE)
+
+
 # --- reading ----------------------------------------------------------------------------------------------------
 
 
@@ -173,6 +186,14 @@ def reference(network: Artifact) -> tuple[NDArray[np.int64], Logits]:
         return file.get_tensor("images"), file.get_tensor("logits")
 
 
+def quantised_reference(network: Artifact) -> Logits:
+    """What a quantised network gives for the reference images, in arithmetic that does not saturate."""
+    from safetensors import safe_open
+
+    with safe_open(network.file(REFERENCE), framework="numpy") as file:
+        return file.get_tensor("quantised")  # type: ignore[no-any-return]
+
+
 def read_operators(path: Path) -> list[Operator]:
     """The convolutions and linear operators of a float32 ONNX file; products of two activations are none."""
     import onnx
@@ -218,9 +239,9 @@ def run(path: Path, images: data.Images, optimise: bool = True) -> Logits:
     return np.concatenate([logits(images[start : start + _BATCH]) for start in range(0, len(images), _BATCH)])
 
 
-def accuracies(path: Path, source: Artifact) -> dict[str, float]:
+def accuracies(path: Path, source: Artifact, optimise: bool = True) -> dict[str, float]:
     """Top-1 accuracy on the whole validation and test sets."""
-    logits = _session(path, optimise=True)
+    logits = _session(path, optimise)
     scores = {}
     for split in ("validation", "test"):
         count, right = source.facts["images"][split], 0

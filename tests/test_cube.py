@@ -10,10 +10,11 @@ from handmade import HOST, cube_of, measured, plan_of, stack
 
 import dlas
 from dlas import cube as cubes
-from dlas.cube import LARGEST, NUMBERS, TEXTS, build, from_journal, open_cube, save, select
+from dlas.cube import LARGEST, build, from_journal, open_cube, save, select
 from dlas.errors import CubeError
 from dlas.option import LAYERS
 from dlas.study.journal import Journal
+from dlas.variables import NUMBERS, TEXTS
 
 PRUNED, TORCH = stack(compression="weight-prune@0.9"), stack(codegen="torch")
 THREADS = stack(hardware="cpu@threads=2,batch=8")

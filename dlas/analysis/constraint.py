@@ -10,8 +10,8 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from dlas.analysis.quantities import Floats, figures
-from dlas.cube import NUMBERS
 from dlas.errors import CubeError
+from dlas.variables import NUMBERS
 
 _UNITS = {
     "": 1.0,

@@ -140,10 +140,22 @@ class Worker:
             raise BuildFailed(f"logits have shape {logits.shape}, the reference has {expected.shape}")
         error = float(np.abs(logits - expected).max())
         return {
-            "agreement": float((logits.argmax(1) == expected.argmax(1)).mean()),
+            "agreement": _agreement(logits, expected),
+            "quantised_agreement": self._as_quantised(logits),
             "max_abs_error": error if np.isfinite(error) else float("inf"),
             "relative_error": error / float(np.abs(expected).max()) if np.isfinite(error) else float("inf"),
         }
+
+    def _as_quantised(self, logits: Logits) -> float | None:
+        """Top-1 agreement with what the quantised network itself gives for the first reference images."""
+        if self._network.facts["precision"] != "int8":
+            return None
+        return _agreement(logits, network.quantised_reference(self._network)[: len(logits)])
+
+
+def _agreement(logits: Logits, expected: Logits) -> float:
+    """Share of images with the same top-1 class."""
+    return float((logits.argmax(1) == expected.argmax(1)).mean())
 
 
 def _artifact(folder: str) -> Artifact:

@@ -11,7 +11,7 @@ from typing import Any
 import xarray as xr
 
 from dlas import table
-from dlas.cube import NUMBERS, frame
+from dlas.cube import frame
 from dlas.errors import CubeError
 from dlas.fingerprint import package_version
 from dlas.option import LAYERS
@@ -19,6 +19,7 @@ from dlas.plot.cells import varied
 from dlas.report import charts, reproduce
 from dlas.report.summary import summary
 from dlas.report.thin import thinned
+from dlas.variables import NUMBERS
 
 # Column of the table → variable that it is sorted by.
 _SORTED_BY = {

@@ -20,6 +20,7 @@ from dlas.study.plan import Cell
 from dlas.study.spec import Measure
 
 SCORE_TIMEOUT = 1800.0  # s
+SATURATED = "; a processor without VNNI saturates sums of eight-bit products: try int8@bits=7"
 
 
 @dataclass(frozen=True)
@@ -119,4 +120,5 @@ def _differs(loaded: Message, network: Artifact, primitive: str) -> str:
 
 def _wrong(score: Mapping[str, Any], network: Artifact, primitive: str) -> str:
     storage = network.facts.get("storage", "float32")
-    return proof.wrong_numbers(score, network.facts["precision"], storage, primitive)
+    reason = proof.wrong_numbers(score, network.facts["precision"], storage, primitive)
+    return reason + SATURATED if reason and network.facts.get("weight_bits") == 8 else reason

@@ -140,7 +140,7 @@ def _of_score(record: Mapping[str, Any], baseline: CellRow | None) -> Values:
     score = record["score"]
     if not score:
         return {}
-    values: Values = {name: score[name] for name in ("agreement", "max_abs_error")}
+    values: Values = {name: score[name] for name in ("agreement", "quantised_agreement", "max_abs_error")}
     if record["trained"]:
         right = _right(score)
         values |= _interval("accuracy", wilson(sum(right), len(right)))

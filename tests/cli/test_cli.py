@@ -440,6 +440,7 @@ compression
       Quantise weights (signed, per channel) and activations after calibration on training images.
       calibration=: training images that set the ranges (int, at least 1, default 128)
       quantizer=: what quantises; nncf suits OpenVINO (one of onnxruntime, nncf, default onnxruntime)
+      bits=: of a weight; with 7 no sum saturates on a processor without VNNI (int, at least 7 and at most 8, default 8)
       method=: how ranges follow from what was seen (one of minmax, percentile, entropy, default minmax)
   none
       No compression: the network as it was trained.

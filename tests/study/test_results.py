@@ -63,6 +63,7 @@ def a_record(right=18, images=20, **changes):
         "labels": [1] * images,
         "predicted": [1] * right + [0] * (images - right),
         "agreement": 1.0,
+        "quantised_agreement": None,
         "max_abs_error": 1e-6,
     }
     numbers = dict.fromkeys(("parameters", "nonzeros", "macs", "size", "weights_size", "train_time", "build_time"), 7.0)

@@ -183,6 +183,33 @@ def test_int8_is_integer_in_the_file_and_in_the_runtime(bench, option, tmp_path)
     assert "Conv" not in kinds
 
 
+@pytest.mark.parametrize("quantizer", ["onnxruntime", pytest.param("nncf", marks=pytest.mark.slow)])
+def test_seven_bits_leave_room_for_the_sum_of_two_products(bench, quantizer):
+    if quantizer == "nncf":
+        pytest.importorskip("nncf")
+    before = bench.network("resnet8@width=0.5")
+    largest = {
+        bits: max(
+            int(np.abs(array.astype(int)).max())
+            for array in quantisers.stored_weights(made.file(network.ONNX)).values()
+        )
+        for bits in (7, 8)
+        for made in [bench.compressed(before, f"int8@bits={bits},quantizer={quantizer}")]
+    }
+    assert largest[7] <= 64 < largest[8] <= 128
+    assert 2 * 255 * largest[7] <= np.iinfo(np.int16).max
+
+
+def test_a_quantised_network_keeps_both_references(bench):
+    before = bench.network("resnet8@width=0.5")
+    made = bench.compressed(before, "int8")
+    (indices, logits), (_, unquantised) = network.reference(made), network.reference(before)
+    assert (logits == unquantised).all()
+    expected = network.run(made.file(network.ONNX), data.load(bench.source, "test", indices)[0], optimise=False)
+    assert (network.quantised_reference(made) == expected).all()
+    assert not np.array_equal(expected, logits)
+
+
 # --- a user's file ----------------------------------------------------------------------------------------------
 
 
