@@ -102,6 +102,8 @@ def test_every_executable_computes_what_its_label_says(cube):
     assert all("int8" in precision for precision in ok[int8]["compute_precision"])
     assert (ok[~int8]["max_abs_error"] < 1e-3).all()
     assert (ok["agreement"] >= 0.95).all()
+    assert (ok[int8]["quantised_agreement"] >= 0.95).all()
+    assert ok[~int8]["quantised_agreement"].isna().all()
 
 
 def test_compression_does_to_the_network_what_it_says(cube):
