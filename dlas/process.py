@@ -12,7 +12,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from typing import IO, Any
+from typing import IO, Any, NoReturn
 
 from dlas import errors
 from dlas.errors import BuildFailed, DlasError
@@ -180,8 +180,11 @@ def describe(problem: DlasError) -> Message:
 # --- the child's side -------------------------------------------------------------------------------------------
 
 
-def serve(answer: Callable[[Message, Report], Message]) -> None:
-    """Answer requests on standard input until it closes; what libraries print goes to standard error."""
+def serve(answer: Callable[[Message, Report], Message]) -> NoReturn:
+    """Answer requests on standard input until it closes, then end at once; libraries print to standard error.
+
+    Nothing is left to be done by then, and some runtimes take seconds to tear themselves down.
+    """
     _die_with_parent()
     channel = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)
@@ -199,6 +202,7 @@ def serve(answer: Callable[[Message, Report], Message]) -> None:
             say({"error": {"kind": "BuildFailed", "message": "out of memory"}})
         except Exception as problem:  # noqa: BLE001 - a child hands over whatever failed in it
             say({"error": {"kind": "BuildFailed", "message": f"{type(problem).__name__}: {_first_line(problem)}"}})
+    os._exit(0)
 
 
 def _requests() -> Iterator[Message]:

@@ -1,8 +1,10 @@
 """The measuring child: loads one executable, proves it, scores it, times it. It decides nothing."""
 
 import resource
+import sys
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -23,7 +25,9 @@ from dlas.measure.kernel import ReferenceKernel
 from dlas.network import Logits
 from dlas.process import Message
 
+TORCH = "torch"  # TVM imports it if it can, for nothing that is used here, and takes four seconds instead of one
 CHECKED = 4  # reference images that every child answers before it is timed
+READ = 64  # images that are read at once to be scored
 ROTATED = 64  # test images that are fed in turn while it is timed; held in memory, so few
 POOLED = 0.9  # below this share of the process's time the calling thread is not the one that computes
 
@@ -36,7 +40,6 @@ class Worker:
         self._runner: Runner
         self._work: Any
         self._clock: Clock = ThreadClock()
-        self._batches: Iterator[Images] | None = None
         self._position = 0
 
     def answer(self, request: Message, report: process.Report) -> Message:
@@ -59,9 +62,11 @@ class Worker:
         self._images = self._read(data.stratified_subset(self._labels, max(ROTATED, self._batch)))
         self._empty = psutil.Process().memory_info().rss
         (option,) = registry.parse("codegen", executable.recipe["option"])
+        packages = getattr(option, "packages", ())
         start = time.perf_counter()
         place = Place(**request["place"])
-        self._runner = option.load(executable, place)  # type: ignore[attr-defined]
+        with _hidden(TORCH) if TORCH not in packages else nullcontext():
+            self._runner = option.load(executable, place)  # type: ignore[attr-defined]
         self._runner.feed(self._at(0))
         self._runner.infer()
         cold_start = time.perf_counter() - start
@@ -71,7 +76,7 @@ class Worker:
             "evidence": asdict(self._runner.evidence()),
             "check": self._against_reference(CHECKED),
             "call_overhead": self._overhead(option.idle(executable, place)),  # type: ignore[attr-defined]
-            "runtime": {name: fingerprint.package_version(name) for name in getattr(option, "packages", ())},
+            "runtime": {name: fingerprint.package_version(name) for name in packages},
         }
 
     def _overhead(self, idle: Runner) -> float:
@@ -121,11 +126,19 @@ class Worker:
     def _read(self, chosen: NDArray[np.int64]) -> Images:
         return data.load(self._source, "test", chosen)[0]
 
+    def _batches_of(self, chosen: NDArray[np.int64]) -> Iterator[Images]:
+        """The chosen test images, many read at once, in batches of the executable's size."""
+        many = max(1, READ // self._batch) * self._batch
+        for start in range(0, len(chosen), many):
+            stop = min(start + many, -(-len(chosen) // self._batch) * self._batch)
+            images = self._read(np.take(chosen, range(start, stop), mode="wrap"))
+            yield from (images[i : i + self._batch] for i in range(0, len(images), self._batch))
+
     def _logits(self, chosen: NDArray[np.int64]) -> Logits:
         """Logits of the chosen test images; the last batch is filled up with the first images."""
         found = []
-        for start in range(0, len(chosen), self._batch):
-            self._runner.feed(self._read(np.take(chosen, range(start, start + self._batch), mode="wrap")))
+        for images in self._batches_of(chosen):
+            self._runner.feed(images)
             self._runner.infer()
             found.append(self._runner.output())
         logits: Logits = np.concatenate(found)[: len(chosen)]
@@ -151,6 +164,19 @@ class Worker:
         if self._network.facts["precision"] != "int8":
             return None
         return _agreement(logits, network.quantised_reference(self._network)[: len(logits)])
+
+
+@contextmanager
+def _hidden(package: str) -> Iterator[None]:
+    """Meanwhile a package that is not imported yet cannot be."""
+    if package in sys.modules:
+        yield
+        return
+    sys.modules[package] = None  # type: ignore[assignment]  # what import takes for a package that is not there
+    try:
+        yield
+    finally:
+        del sys.modules[package]
 
 
 def _agreement(logits: Logits, expected: Logits) -> float:

@@ -25,6 +25,8 @@ PACKAGES = (
     *("dlas", "numpy", "scikit-learn", "pillow", "torch", "torchvision", "timm", "torch-pruning", "nncf"),
     *("onnx", "onnxscript", "onnxruntime", "openvino", "apache-tvm", "apache-tvm-ffi"),
 )
+# Builds keep what glibc's malloc freed: training otherwise gives memory back and faults it in anew at every step.
+KEPT = {"MALLOC_MMAP_THRESHOLD_": str(2**30), "MALLOC_TRIM_THRESHOLD_": str(2**32)}
 TRIES = 2  # a child that somebody killed is started once more
 
 
@@ -192,7 +194,7 @@ class Children:
     @contextmanager
     def _child(self, python: str) -> Iterator[Child]:
         argv = interpreter.command((sys.executable, "-m", "dlas.realise"), python)
-        with Child(argv, environment(threads=1)) as child:
+        with Child(argv, environment(threads=1) | KEPT) as child:
             with self._changing:
                 self._running.add(child)
                 if self._stopping:

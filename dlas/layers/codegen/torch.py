@@ -161,11 +161,10 @@ class _Runner:
     def _kernels(self) -> tuple[Kernel, ...]:
         import torch
 
-        cpu = torch.profiler.ProfilerActivity.CPU
-        with torch.profiler.profile(activities=[cpu], record_shapes=True) as profile:
+        # torch.profiler's own class first imports the compiler, which takes two seconds.
+        with torch.autograd.profiler.profile(record_shapes=True) as profile:
             self.infer()
-        assert profile.profiler is not None
-        ran = [event for event in profile.profiler.kineto_results.events() if event.name() in _KINDS]
+        ran = [event for event in profile.kineto_results.events() if event.name() in _KINDS]
         return tuple(
             Kernel(f"{event.name()}#{i}", _KINDS[event.name()], event.name(), _precision(event.dtypes()))
             for i, event in enumerate(ran)

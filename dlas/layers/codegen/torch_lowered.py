@@ -89,13 +89,11 @@ def kernels(
     import torch
 
     handles = [hook for name in kinds for hook in _marked(module.get_submodule(name), name)]
-    cpu = torch.profiler.ProfilerActivity.CPU
-    with torch.profiler.profile(activities=[cpu], record_shapes=True) as profile:
+    with torch.autograd.profiler.profile(record_shapes=True) as profile:
         run()
     for handle in handles:
         handle.remove()
-    assert profile.profiler is not None
-    events = list(profile.profiler.kineto_results.events())
+    events = list(profile.kineto_results.events())
     ranges = sorted((e for e in events if e.name().startswith(_RANGE)), key=lambda e: e.start_ns())
     named = ((r.name().removeprefix(_RANGE), _within(events, r)) for r in ranges)
     return tuple(_kernel(name, kinds[name], called, precision) for name, called in named)
