@@ -1,5 +1,6 @@
 """Child processes that speak JSON lines: whatever can crash, hang or eat memory runs in one."""
 
+import atexit
 import ctypes
 import json
 import os
@@ -183,7 +184,7 @@ def describe(problem: DlasError) -> Message:
 def serve(answer: Callable[[Message, Report], Message]) -> NoReturn:
     """Answer requests on standard input until it closes, then end at once; libraries print to standard error.
 
-    Nothing is left to be done by then, and some runtimes take seconds to tear themselves down.
+    What was registered for the exit is still done; the interpreter is not torn down, which takes runtimes seconds.
     """
     _die_with_parent()
     channel = os.fdopen(os.dup(1), "w", encoding="utf-8")
@@ -202,6 +203,7 @@ def serve(answer: Callable[[Message, Report], Message]) -> NoReturn:
             say({"error": {"kind": "BuildFailed", "message": "out of memory"}})
         except Exception as problem:  # noqa: BLE001 - a child hands over whatever failed in it
             say({"error": {"kind": "BuildFailed", "message": f"{type(problem).__name__}: {_first_line(problem)}"}})
+    atexit._run_exitfuncs()
     os._exit(0)
 
 

@@ -1,5 +1,6 @@
 """A child for test_process.py: each request names what it is to do."""
 
+import atexit
 import ctypes
 import os
 import resource
@@ -7,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import numpy as np
 
@@ -60,7 +62,21 @@ def tell(request, report):
     return {"cpus": sorted(os.sched_getaffinity(0)), "environment": dict(os.environ), "nothing": None, **request}
 
 
-DEEDS = (progress, chatter, fail, crash, leave, hang, eat, tell)
+def register(request, report):
+    """Something to be done at the exit, and something that would hold a teardown up for long."""
+    atexit.register(Path(request["file"]).write_text, "done")
+    slow.append(Slow())
+    return {"done": True}
+
+
+class Slow:
+    def __del__(self):
+        time.sleep(600)
+
+
+slow = []
+
+DEEDS = (progress, chatter, fail, crash, leave, hang, eat, tell, register)
 
 if __name__ == "__main__":
     process.serve(lambda request, report: {d.__name__: d for d in DEEDS}[request["do"]](request, report))

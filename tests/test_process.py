@@ -191,3 +191,14 @@ def test_a_child_of_a_child_gets_no_more_memory_than_its_parent_may_have():
         "Child((sys.executable, '-c', ''), environment(1)).close()"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+# --- its end ----------------------------------------------------------------------------------------------------
+
+
+def test_what_was_registered_for_the_exit_is_done_and_nothing_is_torn_down(tmp_path):
+    with Child([sys.executable, SCRIPT], environment(1)) as child:
+        child.ask({"do": "register", "file": str(tmp_path / "exit")}, LONG)
+        pid = child.pid
+    assert (tmp_path / "exit").read_text() == "done"
+    assert gone(pid)

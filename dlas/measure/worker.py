@@ -1,10 +1,8 @@
 """The measuring child: loads one executable, proves it, scores it, times it. It decides nothing."""
 
 import resource
-import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -25,7 +23,6 @@ from dlas.measure.kernel import ReferenceKernel
 from dlas.network import Logits
 from dlas.process import Message
 
-TORCH = "torch"  # TVM imports it if it can, for nothing that is used here, and takes four seconds instead of one
 CHECKED = 4  # reference images that every child answers before it is timed
 READ = 64  # images that are read at once to be scored
 ROTATED = 64  # test images that are fed in turn while it is timed; held in memory, so few
@@ -62,11 +59,9 @@ class Worker:
         self._images = self._read(data.stratified_subset(self._labels, max(ROTATED, self._batch)))
         self._empty = psutil.Process().memory_info().rss
         (option,) = registry.parse("codegen", executable.recipe["option"])
-        packages = getattr(option, "packages", ())
         start = time.perf_counter()
         place = Place(**request["place"])
-        with _hidden(TORCH) if TORCH not in packages else nullcontext():
-            self._runner = option.load(executable, place)  # type: ignore[attr-defined]
+        self._runner = option.load(executable, place)  # type: ignore[attr-defined]
         self._runner.feed(self._at(0))
         self._runner.infer()
         cold_start = time.perf_counter() - start
@@ -76,7 +71,7 @@ class Worker:
             "evidence": asdict(self._runner.evidence()),
             "check": self._against_reference(CHECKED),
             "call_overhead": self._overhead(option.idle(executable, place)),  # type: ignore[attr-defined]
-            "runtime": {name: fingerprint.package_version(name) for name in packages},
+            "runtime": {name: fingerprint.package_version(name) for name in getattr(option, "packages", ())},
         }
 
     def _overhead(self, idle: Runner) -> float:
@@ -164,19 +159,6 @@ class Worker:
         if self._network.facts["precision"] != "int8":
             return None
         return _agreement(logits, network.quantised_reference(self._network)[: len(logits)])
-
-
-@contextmanager
-def _hidden(package: str) -> Iterator[None]:
-    """Meanwhile a package that is not imported yet cannot be."""
-    if package in sys.modules:
-        yield
-        return
-    sys.modules[package] = None  # type: ignore[assignment]  # what import takes for a package that is not there
-    try:
-        yield
-    finally:
-        del sys.modules[package]
 
 
 def _agreement(logits: Logits, expected: Logits) -> float:
