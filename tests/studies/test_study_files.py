@@ -90,5 +90,5 @@ def test_the_study_has_cells_for_every_claim_that_one_host_and_no_tuning_can_tes
     usually = [found for found in claims.verdicts(cube) if found.claim.rule == "usually" and found.pieces]
     assert min(len(found.pieces) for found in usually) >= 4  # fewer cannot support such a claim
     known = seeds.spreads(cube)
-    assert {"int8", "ternary", "fp16", "channel-prune@0.5", "weight-prune@0.95"} <= known.keys()
+    assert {"int8@bits=7", "ternary", "fp16", "channel-prune@0.5", "weight-prune@0.95"} <= known.keys()
     assert min(spread.freedom for spread in known.values()) == 2 * 2 * 2  # two networks, two data sets, three seeds
