@@ -2,6 +2,7 @@
 
 import json
 import sys
+from collections import Counter
 from dataclasses import replace
 
 import numpy as np
@@ -10,14 +11,11 @@ import pytest
 pytest.importorskip("tvm")
 pytest.importorskip("onnx")
 
-import onnx
-from onnx import TensorProto, helper, numpy_helper
+from conv_chain import SPATIAL_PACK, TARGET, build, stored
 
 from dlas import network
-from dlas.artifacts import Artifact
 from dlas.errors import Inapplicable
-from dlas.fingerprint import file_digest
-from dlas.host import Host, Target
+from dlas.host import Host
 from dlas.layers.codegen import Lowering
 from dlas.layers.codegen.tvm import Tvm, importing
 from dlas.layers.codegen.tvm.tuning import proposals, search, tuned
@@ -28,38 +26,8 @@ from dlas.registry import canonical
 from dlas.stack import Stack
 from dlas.tensorir.machine import machine
 
-SPATIAL_PACK = Lowering("dlas.layers.primitive.tvm.spatial_pack.SpatialPack", {})
 CSR = Lowering("dlas.layers.primitive.tvm.csr.CsrSpatialPack", {"threshold": 0.0})
-TARGET = Target("x86_64", "avx2", 1, 1)
 HOST = Host("A CPU", "x86_64", ("avx2", "fma"), (), 2, None, 2**34)
-
-
-def stored(folder, name, layers, seed):
-    """A chain of 3x3 convolutions of 16 channels with activations, the last without, in a store of its own."""
-    home = folder / "artifacts" / name
-    home.mkdir(parents=True)
-    random = np.random.default_rng(seed)
-    nodes, values = [], []
-    for number in range(layers):
-        before = "input" if not number else f"out{number - 1}"
-        weights = random.standard_normal((16, 16, 3, 3), dtype=np.float32) * (random.random((16, 16, 3, 3)) < 0.5)
-        values.append(numpy_helper.from_array(weights.astype(np.float32), f"weights{number}"))
-        last = number == layers - 1
-        output = "logits" if last else f"sums{number}"
-        nodes.append(helper.make_node("Conv", [before, f"weights{number}"], [output], f"conv{number}", pads=[1] * 4))
-        nodes += [] if last else [helper.make_node("Relu", [output], [f"out{number}"])]
-    ends = [helper.make_tensor_value_info(n, TensorProto.FLOAT, ["batch", 16, 6, 6]) for n in ("input", "logits")]
-    graph = helper.make_graph(nodes, "network", ends[:1], ends[1:], values)
-    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 20)], ir_version=10)
-    onnx.save(model, home / network.ONNX)
-    operators = [{"name": f"conv{number}", "kind": "convolution"} for number in range(layers)]
-    facts = {"operators": operators, "shape": [16, 6, 6]}
-    return Artifact(name, home, {}, facts, {network.ONNX: file_digest(home / network.ONNX)}, 0.0)
-
-
-def build(source, out, trials=3, lowering=SPATIAL_PACK, space="template"):
-    out.mkdir()
-    return tuned.build(source, lowering, TARGET, tuned.Asked(trials, space), out)
 
 
 def test_a_network_is_tuned_once_and_another_of_the_same_operators_not_at_all(tmp_path):
@@ -134,6 +102,16 @@ def test_metaschedule_proposes_and_its_best_trace_is_what_runs(tmp_path):
     assert frozen["ratio"] == min(record.ratio for record in found)
     again = build(source, tmp_path / "again", 2, space="generic")
     assert again["tune_trials"] == facts["tune_trials"], "nothing is tried twice"
+
+
+@pytest.mark.slow
+def test_both_spaces_get_half_of_the_trials_and_the_faster_record_is_kept(tmp_path):
+    facts = build(stored(tmp_path, "network", 1, seed=0), tmp_path / "out", 4, space="both")
+    found = Records(tmp_path).all()
+    assert facts["tune_trials"] == 4
+    assert Counter(record.space for record in found) == {"template": 2, "generic": 2}
+    frozen = json.loads((tmp_path / "out" / tuned.FROZEN).read_text())["tasks"][0]["record"]
+    assert frozen["ratio"] == min(record.ratio for record in found if record.status == "ok")
 
 
 @pytest.mark.slow
