@@ -7,7 +7,7 @@ import xarray as xr
 from dlas.errors import CubeError
 from dlas.option import LAYERS
 from dlas.plot.cells import varied
-from dlas.plot.theme import PALETTE, RULE
+from dlas.plot.theme import PALETTE, RULE, SHAPES
 
 if TYPE_CHECKING:
     import altair
@@ -25,6 +25,17 @@ def coloured(cube: xr.Dataset, layer: str | None, other_than: str = "") -> str:
     layers = [name for name in varied(cube) if name != other_than]
     few = [name for name in layers if cube.sizes[name] <= len(PALETTE)] or layers[-1:]
     return layer_of(layer, (few or [name for name in LAYERS if name != other_than])[0])
+
+
+def shaped(cube: xr.Dataset, layer: str) -> str:
+    """The layer that shapes show beside a coloured one: itself where its options share colours, else another.
+
+    The other is the one with most options that shapes tell apart.
+    """
+    if cube.sizes[layer] > len(PALETTE):
+        return layer
+    few = [name for name in varied(cube) if name != layer and cube.sizes[name] <= len(SHAPES)]
+    return (few or [layer])[0]
 
 
 def layer_of(layer: str | None, default: str) -> str:

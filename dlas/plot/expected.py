@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING, Any
 import xarray as xr
 
 from dlas.errors import CubeError
-from dlas.plot.cells import cells, varied
-from dlas.plot.encodings import colour, coloured, faint, shape, tooltip
+from dlas.plot.cells import cells
+from dlas.plot.encodings import colour, coloured, faint, shape, shaped, tooltip
 from dlas.plot.theme import RULE, WIDTH, finished
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ def expected(cube: xr.Dataset, by: str | None = None) -> "altair.LayerChart":
         .transform_filter("isValid(datum.speedup) && isValid(datum.macs_ratio)")
         .encode(x=x.scale(logarithmic), color=colour(cube, layer), tooltip=_tooltip())
     )
-    second = next((name for name in varied(cube) if name != layer), layer)
+    second = shaped(cube, layer)
     whiskers = base.mark_rule(size=2, opacity=faint(data)).encode(y=altair.Y("speedup_low:Q"), y2="speedup_high:Q")
     points = base.mark_point(filled=True, size=60).encode(y=y, shape=shape(cube, second))
     words = "Scatter plot: measured speed-up against what multiply-adds promise; on the diagonal the promise is kept."

@@ -4,8 +4,8 @@ from typing import TYPE_CHECKING, Any
 
 import xarray as xr
 
-from dlas.plot.cells import cells, time_unit, varied
-from dlas.plot.encodings import colour, coloured, faint, scale, shape, tooltip
+from dlas.plot.cells import cells, time_unit
+from dlas.plot.encodings import colour, coloured, faint, scale, shape, shaped, tooltip
 from dlas.plot.theme import RULE, WIDTH, finished
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ def pareto(cube: xr.Dataset, found: Any, by: str | None = None) -> "altair.Layer
     )
     crosses = base.mark_rule(opacity=faint(data)).encode(color=colour(cube, layer), x=x, y=y)
     points = base.mark_point(filled=True, opacity=0.9).encode(x=x, y=y, color=colour(cube, layer))
-    second = next((name for name in varied(cube) if name != layer), layer)
+    second = shaped(cube, layer)
     layers = [
         _front(base, x, y),
         crosses.encode(x=altair.X("latency_low:Q"), x2="latency_high:Q"),

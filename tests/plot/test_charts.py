@@ -9,6 +9,7 @@ from large import thousand
 from dlas.cube import open_cube
 from dlas.errors import CubeError
 from dlas.plot.cells import cells, time_unit
+from dlas.plot.encodings import shaped
 from dlas.report.charts import figures
 
 INT8, TORCH = stack(compression="int8"), stack(codegen="torch")
@@ -62,6 +63,15 @@ def test_an_option_has_the_same_colour_whatever_is_drawn(demo):
     plot = demo.dlas.plot
     for chart in (plot.pareto("codegen"), plot.level("codegen"), plot.noise("codegen"), plot.interaction(b="codegen")):
         assert '"domain": ["openvino", "onnxruntime"]' in json.dumps(chart.to_dict())
+
+
+def test_shapes_tell_apart_what_shares_a_colour_else_another_layer():
+    levels = [f"weight-prune@0.{tenth}" for tenth in range(1, 8)]
+    cells = [stack(compression=level, codegen=codegen) for level in levels for codegen in ("openvino", "torch")]
+    cube = cube_of({cell: measured(1.0) for cell in (stack(), *cells)})
+    assert shaped(cube, "compression") == "compression"
+    assert shaped(cube, "codegen") == "codegen", "compression has more options than there are shapes"
+    assert shaped(cube.isel(compression=slice(3)), "compression") == "codegen"
 
 
 def test_the_unit_of_time_suits_the_cube(demo, flipped):
