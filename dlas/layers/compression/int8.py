@@ -47,6 +47,8 @@ class Int8:
 
     def compress(self, before: Artifact, source: Artifact, out: Path, work: Path, report: Report) -> dict[str, Any]:
         """Calibrate on training images, write the QDQ network; the float32 reference stays, its own comes beside it."""
+        import onnx
+
         images, _ = data.load(source, "calibration")
         images = images[: self.calibration]
         report({"doing": "calibrate"})
@@ -55,7 +57,8 @@ class Int8:
         else:
             quantisers.by_onnxruntime(before.file(network.ONNX), out / network.ONNX, images, self.method, self.bits)
         network.save_quantised_reference(out, before, source)
-        weights = quantisers.stored_weights(out / network.ONNX)
+        wanted = initialisers.names(onnx.load(before.file(network.ONNX)))
+        weights = quantisers.stored_weights(out / network.ONNX, wanted)
         facts = initialisers.counted(before, weights)
         trained = before.facts["trained"]
         # Optimised kernels saturate on some processors: that is the executables' accuracy, not the network's.

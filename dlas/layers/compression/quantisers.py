@@ -3,7 +3,7 @@
 import logging
 import re
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ from dlas.layers.compression.initialisers import WEIGHTED
 
 FULL = 8  # bits of a weight; with one less, two products of eight-bit numbers fit into the 16 bits of AVX2's sums
 METHODS = {"minmax": "MinMax", "percentile": "Percentile", "entropy": "Entropy"}
+_FUSED = re.compile(r"(?:ConvBnFusion_W|ConvMulFusion_W|MatMulBnFusion_GemmB)_(.+?)(?:_token_\d+)?")
 
 
 def by_onnxruntime(path: Path, out: Path, images: Images, method: str, bits: int) -> None:
@@ -75,27 +76,34 @@ def by_nncf(path: Path, out: Path, images: Images, bits: int) -> None:
     onnx.save(quantised, out)
 
 
-def stored_weights(path: Path) -> dict[str, NDArray[Any]]:
-    """Integers of each operator's weight, by what it was called; BuildFailed where one is not stored in eight bits."""
+def stored_weights(path: Path, wanted: Collection[str]) -> dict[str, NDArray[Any]]:
+    """Integers of each operator's weight, by what it was called: one of `wanted`, the operators' initialisers.
+
+    Products of two activations have no weight. Raises BuildFailed where a wanted one is not stored in eight bits.
+    """
     import onnx
     from onnx import numpy_helper
 
     model = onnx.load(path)
-    stored = {tensor.name: tensor for tensor in model.graph.initializer}
+    integers = (onnx.TensorProto.INT8, onnx.TensorProto.UINT8)
+    stored = {tensor.name: tensor for tensor in model.graph.initializer if tensor.data_type in integers}
     makers = {output: node for node in model.graph.node for output in node.output}
-    found = {}
-    for node in model.graph.node:
-        if node.op_type not in WEIGHTED:
-            continue
-        maker = makers.get(node.input[1])
-        tensor = stored.get(maker.input[0]) if maker is not None else None
-        if tensor is None or tensor.data_type not in (onnx.TensorProto.INT8, onnx.TensorProto.UINT8):
-            raise BuildFailed(f"the quantiser left the weight of {node.name} in floating point")
-        found[_original(tensor.name)] = numpy_helper.to_array(tensor)
-    return found
+    inputs = [node.input[1] for node in model.graph.node if node.op_type in WEIGHTED]
+    names = [source for name in inputs if name in makers for source in makers[name].input[:1]]
+    found = {_original(name, wanted): numpy_helper.to_array(stored[name]) for name in names if name in stored}
+    missing = [name for name in wanted if name not in found]
+    if missing:
+        raise BuildFailed(f"the quantiser did not store the weight {missing[0]} in eight bits; try another quantizer=")
+    return {name: found[name] for name in wanted}
 
 
-def _original(stored: str) -> str:
-    """What a weight was called before ONNX Runtime (`NAME_quantized`) or NNCF (`q_output_NAME_1`) renamed it."""
+def _original(stored: str, wanted: Collection[str]) -> str:
+    """What a weight was called before ONNX Runtime (`NAME_quantized`) or NNCF (`q_output_NAME_1`) renamed it.
+
+    ONNX Runtime also prefixes those into which it folded a batch normalisation or a factor.
+    """
     match = re.fullmatch(r"(.+)_quantized|q_output_(.+)_\d+", stored)
-    return (match[1] or match[2]) if match else stored
+    name = (match[1] or match[2]) if match else stored
+    while name not in wanted and (fused := _FUSED.fullmatch(name)):
+        name = fused[1]
+    return name

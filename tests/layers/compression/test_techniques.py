@@ -26,6 +26,12 @@ CHAINS = {
 MODELS = ["resnet8@width=0.5", pytest.param("mobilenetv1", marks=pytest.mark.slow)]
 
 
+def stored_weights(made, before):
+    """The integers of a quantised network, by the initialisers of the one before."""
+    names = initialisers.names(onnx.load(before.file(network.ONNX)))
+    return quantisers.stored_weights(made.file(network.ONNX), names)
+
+
 def images(bench, count=32):
     return data.load(bench.source, "test")[0][:count]
 
@@ -79,7 +85,7 @@ def test_pruned_zeros_survive_int8(bench):
     pruned = bench.compressed(bench.network("resnet8@width=0.5"), TUNED["weight-prune"])
     made = bench.compressed(pruned, "int8")
     before = initialisers.values(onnx.load(pruned.file(network.ONNX)))
-    integers = quantisers.stored_weights(made.file(network.ONNX))
+    integers = stored_weights(made, pruned)
     assert integers.keys() == before.keys()
     for name, value in before.items():
         assert (integers[name][value == 0] == 0).all()
@@ -170,10 +176,11 @@ def test_int8_is_integer_in_the_file_and_in_the_runtime(bench, option, tmp_path)
 
     if "nncf" in option:
         pytest.importorskip("nncf")
-    made = bench.compressed(bench.network("resnet8@width=0.5"), option)
+    before = bench.network("resnet8@width=0.5")
+    made = bench.compressed(before, option)
     assert made.facts["module"] is False
     assert made.facts["calibration_images"] == (8 if "calibration" in option else 128)
-    integers = quantisers.stored_weights(made.file(network.ONNX))
+    integers = stored_weights(made, before)
     assert {array.dtype for array in integers.values()} == {np.dtype("int8")}
     options = onnxruntime.SessionOptions()
     options.optimized_model_filepath = str(tmp_path / "optimised.onnx")
@@ -189,10 +196,7 @@ def test_seven_bits_leave_room_for_the_sum_of_two_products(bench, quantizer):
         pytest.importorskip("nncf")
     before = bench.network("resnet8@width=0.5")
     largest = {
-        bits: max(
-            int(np.abs(array.astype(int)).max())
-            for array in quantisers.stored_weights(made.file(network.ONNX)).values()
-        )
+        bits: max(int(np.abs(array.astype(int)).max()) for array in stored_weights(made, before).values())
         for bits in (7, 8)
         for made in [bench.compressed(before, f"int8@bits={bits},quantizer={quantizer}")]
     }
@@ -235,3 +239,46 @@ def test_pruning_a_file_zeroes_the_weights_that_pruning_its_module_would(bench):
     weights = initialisers.values(onnx.load(made.file(network.ONNX)))
     assert all(abs((w == 0).sum() - 0.5 * w.size) <= 0.5 for w in weights.values())
     assert list(made.facts["sparsity"]) == list(weights)
+
+
+def unfolded(name):
+    """Two convolutions with batch normalisation, a product of two activations, a linear one; nodes named or not."""
+    generator = np.random.default_rng(0)
+    sizes = {"w0": (8, 1, 3, 3), "w1": (8, 8, 3, 3), "w2": (8, 10), "bias": (10,)}
+    sizes |= {f"{kind}{i}": (8,) for kind in "sbmv" for i in range(2)}
+    values = {key: generator.uniform(0.5, 1.5, size).astype(np.float32) for key, size in sizes.items()}
+    values["w1"][2] = 0
+    steps = [
+        *("Conv input w0 a0", "BatchNormalization a0 s0 b0 m0 v0 n0", "Relu n0 r0"),
+        *("Conv r0 w1 a1", "BatchNormalization a1 s1 b1 m1 v1 n1", "MatMul n1 r0 product"),
+        *("GlobalAveragePool product pooled", "Flatten pooled flat", "MatMul flat w2 linear", "Add linear bias logits"),
+    ]
+    nodes = []
+    for step in steps:
+        kind, *given, made = step.split()
+        padding = {"pads": [1] * 4} if kind == "Conv" else {}
+        nodes.append(onnx.helper.make_node(kind, given, [made], name=name and f"{name} {made}", **padding))
+    ends = [("input", ["batch", 1, 8, 8]), ("logits", ["batch", 10])]
+    ends = [onnx.helper.make_tensor_value_info(end, onnx.TensorProto.FLOAT, shape) for end, shape in ends]
+    constants = [numpy_helper.from_array(value, key) for key, value in values.items()]
+    graph = onnx.helper.make_graph(nodes, "net", ends[:1], ends[1:], constants)
+    return onnx.helper.make_model(graph, opset_imports=[onnx.helper.make_opsetid("", 18)], ir_version=9)
+
+
+@pytest.mark.parametrize("quantizer", ["onnxruntime", pytest.param("nncf", marks=pytest.mark.slow)])
+@pytest.mark.parametrize("name", ["", "node"])
+def test_batch_norms_that_the_quantiser_folds_and_products_of_activations_are_no_obstacle(bench, name, quantizer):
+    if quantizer == "nncf":
+        pytest.importorskip("nncf")
+
+    def make(out, work):
+        onnx.save(unfolded(name), out / network.ONNX)
+        return network.save_onnx(out, "onnx@net", bench.source, trained=False)
+
+    before = bench.store.build({"unfolded": name}, make)
+    made = bench.compressed(before, f"int8@quantizer={quantizer}")
+    assert list(made.facts["sparsity"]) == ["w0", "w1", "w2"]
+    assert [o["name"] for o in made.facts["operators"]] == [o["name"] for o in before.facts["operators"]]
+    assert made.facts["operators"][1]["nonzeros"] == 7 * 8 * 9
+    assert made.facts["nonzeros"] == before.facts["nonzeros"]
+    assert np.isfinite(network.run(made.file(network.ONNX), images(bench))).all()
