@@ -19,7 +19,7 @@ NUMBERS: Mapping[str, tuple[str, str]] = {
     "accuracy": ("1", "top-1 accuracy of the executable on the scored test images"),
     "accuracy_low": ("1", "accuracy, lower end of the Wilson 95 % interval"),
     "accuracy_high": ("1", "accuracy, upper end of the Wilson 95 % interval"),
-    "accuracy_change": ("1", "accuracy minus the baseline's, paired"),
+    "accuracy_change": ("1", "accuracy minus the baseline's, paired on the same data"),
     "accuracy_change_low": ("1", "accuracy change, lower end of Newcombe's 95 % interval"),
     "accuracy_change_high": ("1", "accuracy change, upper end of Newcombe's 95 % interval"),
     "network_accuracy": ("1", "top-1 accuracy of the network on the whole test set"),

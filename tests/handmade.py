@@ -23,7 +23,8 @@ def plan_of(*stacks, baseline=BASELINE, obstacles=()):
     obstacles, cells = dict(obstacles), []
     for one in dict.fromkeys([baseline, *stacks]):
         label = one.difference(baseline)
-        possible = None if label in obstacles else Realisation(_DONE, (_DONE,), _DONE)
+        data = Step("dataset", one.dataset, (), {})
+        possible = None if label in obstacles else Realisation(data, (_DONE,), _DONE)
         cells.append(Cell(one, label, f"key of {label}", possible, obstacles.get(label, "")))
     varied = tuple(dict.fromkeys(cell.stack.compression for cell in cells))
     study = Study("by-hand", baseline, (Part({"compression": varied}),), Measure())

@@ -1,5 +1,6 @@
 """What can be analysed: each figure with its better direction, its scale, and its standard error in every cell."""
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -90,13 +91,13 @@ def find(name: str) -> Quantity:
 def estimates(cube: xr.Dataset, name: str) -> Estimates:
     """A quantity of the cells that ended well.
 
-    Paired figures are taken where every such cell has one and the cube is of one host: other hosts are never paired.
-    The intervals are read as normal ones, on the scale of comparison.
+    Paired figures are taken where every such cell has one and shares with the baseline what they pair: the host and,
+    for accuracy, the data. The intervals are read as normal ones, on the scale of comparison.
     """
     found, well = find(name), ended_well(cube)
     plain = _figures(cube, name, well)
     use = name
-    if found.paired in cube and len(set(cube["host"].values.tolist())) == 1:
+    if found.paired in cube and _may_pair(found, cube, well):
         paired = _figures(cube, found.paired, well)
         if np.isfinite(paired[np.isfinite(plain)]).all():
             use, plain = found.paired, np.where(np.isfinite(plain), paired, np.nan)
@@ -104,6 +105,16 @@ def estimates(cube: xr.Dataset, name: str) -> Estimates:
         return Estimates(found, _scaled(found, plain), np.zeros_like(plain))
     low, high = (_scaled(found, _figures(cube, f"{use}_{end}", well)) for end in ("low", "high"))
     return Estimates(found, _scaled(found, plain), (high - low) / (2 * Z))
+
+
+def _may_pair(quantity: Quantity, cube: xr.Dataset, well: NDArray[np.bool_]) -> bool:
+    """Whether the cells that count are paired with the baseline: with other data, its score only adds noise."""
+    if len(set(cube["host"].values.tolist())) != 1:
+        return False
+    if quantity.name != "accuracy":
+        return True
+    kept = well.reshape([cube.sizes[layer] for layer in LAYERS]).any(axis=tuple(range(1, len(LAYERS))))
+    return set(cube["dataset"].values[kept].tolist()) <= {json.loads(cube.attrs["baseline"])["dataset"]}
 
 
 def _scaled(quantity: Quantity, values: Floats) -> Floats:

@@ -140,6 +140,17 @@ def paired_difference(both: int, first: int, second: int, neither: int) -> Inter
     return Interval(difference, low, high)
 
 
+def independent_difference(first: Interval, second: Interval) -> Interval:
+    """First minus second of two proportions that share no draws, from the interval of each.
+
+    After Newcombe (1998), Statist. Med. 17:873, method 10 (where both are Wilson's).
+    """
+    value = first.value - second.value
+    below = math.hypot(first.value - first.low, second.high - second.value)
+    above = math.hypot(first.high - first.value, second.value - second.low)
+    return Interval(value, value - below, value + above)
+
+
 def _correlation(a: int, b: int, c: int, d: int) -> float:
     """Phi coefficient of the 2x2 table, with Newcombe's continuity correction for a positive one."""
     margins = (a + b) * (c + d) * (a + c) * (b + d)

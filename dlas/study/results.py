@@ -11,7 +11,15 @@ import numpy as np
 from dlas.host import Host
 from dlas.measure import proof
 from dlas.measure.samples import Floats, latency_logs, paired_logs
-from dlas.measure.statistics import Interval, Spread, over_processes, paired_difference, spread_between, wilson
+from dlas.measure.statistics import (
+    Interval,
+    Spread,
+    independent_difference,
+    over_processes,
+    paired_difference,
+    spread_between,
+    wilson,
+)
 from dlas.realise import hardware_of
 from dlas.study.journal import KERNEL, CellRow, Journal, RunRow
 from dlas.study.judging import add_verdicts, add_words
@@ -120,7 +128,7 @@ def _values(
     values: Values = {"status": row.status, "reason": row.reason}
     if row.record:
         values |= _of_artifacts(row.record)
-        values |= _of_score(row.record, rows.get(plan.baseline.key))
+        values |= _of_score(row.record, rows.get(plan.baseline.key), _same_data(cell, plan.baseline))
     if row.status == "ok" and timed is None:
         return {**values, **missing}
     if row.status == "ok" and timed and row.record:
@@ -136,7 +144,13 @@ def _of_artifacts(record: Mapping[str, Any]) -> Values:
     return {name: record[name] for name in (*names, "compute_precision", "primitive_share")} | tuning
 
 
-def _of_score(record: Mapping[str, Any], baseline: CellRow | None) -> Values:
+def _same_data(cell: Cell, other: Cell) -> bool:
+    """Whether an image's number is the same image in both."""
+    one, two = cell.realisation, other.realisation
+    return one is not None and two is not None and one.data.key == two.data.key
+
+
+def _of_score(record: Mapping[str, Any], baseline: CellRow | None, same_data: bool) -> Values:
     score = record["score"]
     if not score:
         return {}
@@ -145,7 +159,7 @@ def _of_score(record: Mapping[str, Any], baseline: CellRow | None) -> Values:
         right = _right(score)
         values |= _interval("accuracy", wilson(sum(right), len(right)))
         if baseline and baseline.record and baseline.record["score"] and baseline.record["trained"]:
-            values |= _interval("accuracy_change", _change(score, baseline.record["score"]))
+            values |= _interval("accuracy_change", _change(score, baseline.record["score"], same_data))
     return values
 
 
@@ -153,10 +167,13 @@ def _right(score: Mapping[str, Any]) -> list[bool]:
     return [p == label for p, label in zip(score["predicted"], score["labels"], strict=True)]
 
 
-def _change(score: Mapping[str, Any], other: Mapping[str, Any]) -> Interval:
-    """Accuracy minus the baseline's, on the images that both classified."""
+def _change(score: Mapping[str, Any], other: Mapping[str, Any], same_data: bool) -> Interval:
+    """Accuracy minus the baseline's: paired on the images that both classified; unpaired where they share none."""
     mine, theirs = (dict(zip(s["images"], _right(s), strict=True)) for s in (score, other))
-    pairs = [(mine[image], theirs[image]) for image in mine.keys() & theirs.keys()]
+    shared = mine.keys() & theirs.keys() if same_data else ()
+    if not shared:
+        return independent_difference(*(wilson(sum(s.values()), len(s)) for s in (mine, theirs)))
+    pairs = [(mine[image], theirs[image]) for image in shared]
     return paired_difference(
         pairs.count((True, True)), pairs.count((True, False)), pairs.count((False, True)), pairs.count((False, False))
     )

@@ -32,6 +32,22 @@ def test_a_ratio_that_is_missing_somewhere_leaves_all_unpaired():
     np.testing.assert_allclose(estimates(cube, "latency").values, np.log(cube["latency"].values.ravel()))
 
 
+def test_accuracy_changes_are_used_on_the_data_of_the_baseline_and_own_scores_across_data():
+    rights = effect("dataset", 0.9, 0.6) + effect("codegen", 0, 0.01, 0.02)
+    cube = golden(rights, accuracy=rights, accuracy_error=0.01)
+    own = cube["accuracy"].values.ravel()
+    np.testing.assert_allclose(estimates(cube, "accuracy").values, own)
+    np.testing.assert_allclose(estimates(cube.isel(dataset=[1]), "accuracy").values, own[3:])
+    np.testing.assert_allclose(estimates(cube.isel(dataset=[0]), "accuracy").values, own[:3] - 0.9)
+
+
+def test_data_of_which_no_cell_ended_well_leave_the_others_paired():
+    rights = effect("dataset", 0.9, 0.6) + effect("codegen", 0, 0.01)
+    failed = np.broadcast_to(effect("dataset", 0, 1), rights.shape).astype(bool)
+    cube = golden(rights, accuracy=rights, status=np.where(failed, "failed", "ok").astype(object))
+    assert estimates(cube, "accuracy").values[:2] == pytest.approx([0, 0.01])
+
+
 def test_what_has_no_interval_is_exact_and_what_is_not_positive_has_no_logarithm():
     cube = golden(LOGS, size=np.array([1.0, 2.0, 0.0]).reshape(LOGS.shape))
     found = estimates(cube, "size")

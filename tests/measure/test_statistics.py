@@ -12,6 +12,7 @@ from dlas.measure.statistics import (
     Interval,
     Spread,
     half_interval,
+    independent_difference,
     over_processes,
     paired_difference,
     spread_between,
@@ -249,3 +250,17 @@ def test_the_paired_difference_holds_the_truth_in_95_percent_of_draws():
     shares = np.array([0.80, 0.06, 0.04, 0.10])
     found = [paired_difference(*(int(n) for n in generator.multinomial(200, shares))) for _ in range(1500)]
     assert 0.93 <= np.mean([f.low <= 0.02 <= f.high for f in found]) <= 0.98
+
+
+def test_the_difference_of_independent_proportions_gives_the_published_interval():
+    found = independent_difference(wilson(56, 70), wilson(48, 80))  # Newcombe (1998), Statist. Med. 17:873, table II
+    assert found.value == pytest.approx(0.2)
+    assert (found.low, found.high) == (pytest.approx(0.0524, abs=6e-5), pytest.approx(0.3339, abs=6e-5))
+
+
+@given(tables)
+def test_swapping_independent_proportions_mirrors_their_difference(table):
+    one, other = wilson(table[0], sum(table)), wilson(table[1], sum(table))
+    found, mirrored = independent_difference(one, other), independent_difference(other, one)
+    assert found.low <= found.value <= found.high
+    assert (found.low, found.high) == (pytest.approx(-mirrored.high), pytest.approx(-mirrored.low))

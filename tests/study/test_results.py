@@ -9,6 +9,7 @@ from dlas.study.journal import CellRow, Journal, RunRow
 from dlas.study.results import _of_artifacts, results
 
 TORCH, INT8, PRUNED = stack(codegen="torch"), stack(compression="int8"), stack(compression="weight-prune@0.9")
+OTHER_DATA = stack(dataset="fashion-mnist@fashion")
 TWO_THREADS = stack(hardware="cpu@threads=2")
 ROUNDS = 200
 KERNELS = [{"operator": "a", "kind": "convolution", "implementation": "gemm_f32", "precision": "float32"}] * 2
@@ -246,6 +247,32 @@ def test_accuracy_and_its_change_come_from_the_scored_images(bench):
     assert found["compression=int8"]["accuracy"] == 0.75
     assert found["compression=int8"]["accuracy_change"] == pytest.approx(-0.15)
     assert found["compression=int8"]["accuracy_change_low"] < -0.15 < found["compression=int8"]["accuracy_change_high"]
+
+
+def test_images_of_other_data_are_not_paired_by_their_numbers(bench):
+    """Both are wrong on the images of the same numbers: paired, the two would seem to differ by nought for certain."""
+    block = bench.block()
+    bench.runs(block, {BASELINE: 1.0, OTHER_DATA: 1.0})
+    bench.cell(BASELINE, right=15)
+    bench.cell(OTHER_DATA, right=15)
+    found = results(plan_of(OTHER_DATA), bench.journal)[f"dataset={OTHER_DATA.dataset}"]
+    low, high = (found[f"accuracy_change_{end}"] for end in ("low", "high"))
+    assert found["accuracy_change"] == 0.0
+    assert (low, high) == (
+        pytest.approx(-high),
+        pytest.approx(np.hypot(0.75 - found["accuracy_low"], found["accuracy_high"] - 0.75)),
+    )
+
+
+def test_scores_on_other_images_of_the_same_data_are_compared_unpaired(bench):
+    block = bench.block()
+    bench.runs(block, {BASELINE: 1.0, INT8: 1.0})
+    bench.cell(BASELINE, right=18)
+    score = a_record(right=15)["score"]
+    bench.cell(INT8, score={**score, "images": list(range(100, 120))})
+    found = results(plan_of(INT8), bench.journal)["compression=int8"]
+    assert found["accuracy_change"] == pytest.approx(-0.15)
+    assert found["accuracy_change_low"] < -0.15 < found["accuracy_change_high"]
 
 
 def test_an_untrained_network_has_no_accuracy_but_its_agreement(bench):
