@@ -4,8 +4,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
+import numpy as np
+
 from dlas import data, network
 from dlas.artifacts import Artifact
+from dlas.errors import Inapplicable
 from dlas.layers.compression import Report, initialisers, masks, quantisers
 from dlas.option import parameter
 
@@ -49,8 +52,7 @@ class Int8:
         """Calibrate on training images, write the QDQ network; the float32 reference stays, its own comes beside it."""
         import onnx
 
-        images, _ = data.load(source, "calibration")
-        images = images[: self.calibration]
+        images = self._images(source)
         report({"doing": "calibrate"})
         if self.quantizer == "nncf":
             quantisers.by_nncf(before.file(network.ONNX), out / network.ONNX, images, self.bits)
@@ -73,3 +75,13 @@ class Int8:
             "weight_bits": self.bits,
             "sparsity": masks.sparsity(weights),
         }
+
+    def _images(self, source: Artifact) -> data.Images:
+        """What sets the ranges; raises Inapplicable where the data have fewer calibration images."""
+        stored = source.facts["calibration"]
+        if self.calibration > stored:
+            raise Inapplicable(
+                f"compression int8: calibration={self.calibration} is more than the {stored} calibration images of "
+                f"dataset {source.recipe['option']}; give calibration={stored} or less"
+            )
+        return data.load(source, "calibration", np.arange(self.calibration))[0]

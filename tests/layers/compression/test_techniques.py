@@ -6,6 +6,7 @@ import pytest
 from onnx import numpy_helper
 
 from dlas import data, network
+from dlas.errors import Inapplicable
 from dlas.layers.compression import initialisers, quantisers
 
 FINETUNE = "finetune=200"
@@ -188,6 +189,15 @@ def test_int8_is_integer_in_the_file_and_in_the_runtime(bench, option, tmp_path)
     kinds = [node.op_type for node in onnx.load(tmp_path / "optimised.onnx").graph.node]
     assert kinds.count("QLinearConv") == len(integers) - 1
     assert "Conv" not in kinds
+
+
+def test_more_calibration_images_than_there_are_are_refused(bench):
+    with pytest.raises(Inapplicable) as caught:
+        bench.compressed(bench.network("resnet8@width=0.5"), "int8@calibration=129")
+    assert str(caught.value) == (
+        "compression int8: calibration=129 is more than the 128 calibration images of dataset digits; "
+        "give calibration=128 or less"
+    )
 
 
 @pytest.mark.parametrize("quantizer", ["onnxruntime", pytest.param("nncf", marks=pytest.mark.slow)])
