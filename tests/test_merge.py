@@ -1,4 +1,4 @@
-"""Merging cubes of several hosts: labels, no pairing, conflicts refused."""
+"""Merging cubes of one host or several: labels, no pairing, conflicts refused; and taking them apart."""
 
 import json
 
@@ -9,8 +9,10 @@ from handmade import cube_of, measured, stack
 from dlas import merge as merging
 from dlas.cube import frame, open_cube, save
 from dlas.errors import CubeError
-from dlas.merge import at, merge
+from dlas.host import revive
+from dlas.merge import anywhere, apart, at, merge
 from dlas.report.summary import summary
+from dlas.table import notes
 
 TORCH, INT8 = stack(codegen="torch"), stack(compression="int8")
 
@@ -19,7 +21,7 @@ def on(host, values):
     cube = cube_of(values)
     facts = {**json.loads(cube.attrs["host"]), "cpu": host}
     cube.attrs |= {"host": json.dumps(facts), "hosts": json.dumps({"": facts})}
-    cube.attrs["host_fingerprint"] = f"fingerprint of {host}"
+    cube.attrs["host_fingerprint"] = revive(facts).fingerprint
     return cube
 
 
@@ -42,8 +44,9 @@ def server():
         ("cpu@at=other", "cpu@at=other"),
     ],
 )
-def test_a_label_gets_the_name_of_its_host_unless_it_has_one(text, labelled):
+def test_a_label_gets_the_name_of_its_host_unless_it_has_one_and_loses_it_again(text, labelled):
     assert at(text, "lab") == labelled
+    assert anywhere(labelled) == text.partition("@at=")[0]
 
 
 def test_a_name_with_reserved_characters_is_encoded():
@@ -88,12 +91,64 @@ def test_two_cubes_of_one_host_are_joined_under_one_name(laptop):
     assert len(frame(merged)) == 3
 
 
-def test_a_cell_that_both_measured_is_refused(laptop):
+def test_of_two_cubes_of_one_host_the_first_ones_baseline_is_kept(laptop):
+    later = on("Small CPU", {stack(): measured(latency=9e-3), INT8: measured(0.8, latency=7.2e-3)})
+    merged = merge({"": [laptop, later]})
+    assert merged["hardware"].values.tolist() == ["cpu"]
+    table = frame(merged).set_index(["compression", "codegen"])
+    assert len(table) == 3
+    assert table.loc[("none", "openvino"), "latency"] == 2e-3
+    assert table.loc[("int8", "openvino"), ["latency", "relative_latency"]].tolist() == [7.2e-3, 0.8], "its own"
+    named = merge({"lab": [laptop, later], "server": [on("Big CPU", {stack(): measured()})]})
+    assert merge({"": [named, on("New CPU", {INT8: measured(), stack(): measured()})]}).sizes["hardware"] == 3
+
+
+def test_a_baseline_that_was_not_measured_in_the_first_cube_is_the_seconds():
+    first, later = (on("Small CPU", {stack(): measured(latency=latency)}) for latency in (1e-3, 2e-3))
+    first["status"][:] = "missing"
+    assert merge({"": [first, later]})["latency"].item() == 2e-3
+
+
+def test_any_other_cell_that_both_measured_is_refused(laptop):
     with pytest.raises(CubeError) as problem:
         merge({"laptop": [laptop, laptop.copy(deep=True)]})
     said = str(problem.value)
     assert said.startswith("two cubes hold dataset=digits model=resnet8 compression=none ")
-    assert said.endswith("; leave one of them out, or give the hosts different names")
+    assert said.endswith(" codegen=torch hardware=cpu@at=laptop; leave one of them out")
+
+
+def test_cubes_of_several_hosts_must_be_named(laptop, server):
+    with pytest.raises(CubeError) as problem:
+        merge({"": [laptop, server]})
+    assert str(problem.value) == "the cubes are of 2 hosts (Small CPU, Big CPU); name each: NAME=CUBE.nc"
+    with pytest.raises(CubeError, match="the host without a name and lab are one host; give both cubes the same name"):
+        merge({"": [laptop], "lab": [laptop]})
+
+
+def test_noise_and_peaks_are_kept_by_the_name_of_their_host(laptop, server):
+    def known(cube, half, gflops):
+        noise = {"": {"half": half, "seconds": 0.2}}
+        return cube.assign_attrs(noise=json.dumps(noise), peaks=json.dumps({"": {"gflops": gflops}}))
+
+    later = on("Small CPU", {stack(): measured(), INT8: measured()})
+    merged = merge({"laptop": [known(laptop, 0.1, 1), known(later, 0.3, 3)], "server": [known(server, 0.2, 2)]})
+    noise = json.loads(merged.attrs["noise"])
+    assert {name: seen["half"] for name, seen in noise.items()} == {"laptop": 0.3, "server": 0.2}, "the worst look"
+    assert json.loads(merged.attrs["peaks"]) == {"laptop": {"gflops": 1}, "server": {"gflops": 2}}
+    assert [note.partition(":")[0] for note in notes(merged)[1:]] == ["laptop", "server"]
+
+
+def test_a_merged_cube_comes_apart_into_what_it_was(laptop, server):
+    noise = {"": {"half": 0.1, "seconds": 0.2}}
+    parts = apart(merge({"laptop": [laptop.assign_attrs(noise=json.dumps(noise))], "server": [server]}))
+    for part, was in zip(parts.values(), (laptop, server), strict=True):
+        assert frame(part).equals(frame(was)[frame(part).columns])
+        assert {name: part.attrs[name] for name in ("baseline", "host", "hosts", "host_fingerprint")} == {
+            name: was.attrs[name] for name in ("baseline", "host", "hosts", "host_fingerprint")
+        }
+    assert [json.loads(part.attrs["noise"]) for part in parts.values()] == [noise, {}]
+    (only,) = apart(laptop).values()
+    assert frame(only).equals(frame(laptop))
 
 
 def test_one_host_under_two_names_and_two_hosts_under_one_are_refused(laptop, server):

@@ -61,20 +61,33 @@ def _of_hardware(cube: xr.Dataset, name: str) -> Any:
 
 def stored_peak(cube: xr.Dataset) -> Peak | None:
     """The peaks of the cube's own host as they were when it was measured; None where nobody looked."""
-    kept = json.loads(cube.attrs.get("peaks", "{}")).get(HERE)
+    kept = json.loads(cube.attrs.get("peaks", "{}")).get(_place(cube))
     return Peak(**kept) if kept else None
 
 
 def measured_peak(cube: xr.Dataset) -> Peak:
     """The peaks of the cube's host, measured now; raises CubeError where this is another host."""
     here = host.probe()
-    if here.fingerprint != cube.attrs["host_fingerprint"]:
-        there = json.loads(cube.attrs["host"])["cpu"]
+    there = json.loads(cube.attrs.get("hosts", "{}")).get(_place(cube)) or json.loads(cube.attrs["host"])
+    if here.fingerprint != host.revive(there).fingerprint:
         raise CubeError(
-            f"the cube was measured on another host ({there}); run `dlas doctor` there and give its GFLOP/s and GB/s"
+            f"the cube was measured on another host ({there['cpu']}); run `dlas doctor` there and give its GFLOP/s and "
+            "GB/s"
         )
     with measuring_lock():
         return peak.of_host(here, SECONDS)
+
+
+def _place(cube: xr.Dataset) -> str:
+    """The name of the one host that the cube's cells were measured on; raises CubeError where they are of several."""
+    places = dict.fromkeys(cube["at"].values.tolist() if "at" in cube.coords else [HERE])
+    if len(places) > 1:
+        named = ", ".join(place or "one without a name" for place in places)
+        raise CubeError(
+            f"the cube is of several hosts ({named}), each with a roof of its own; take the cube of one, or "
+            "cube.dlas.sel(at=NAME)"
+        )
+    return next(iter(places), HERE)
 
 
 def sentences(result: Any) -> list[str]:

@@ -1,4 +1,4 @@
-"""`dlas merge`: cubes of several hosts as one."""
+"""`dlas merge`: cubes of one host or several as one."""
 
 from collections import defaultdict
 from collections.abc import Sequence
@@ -12,15 +12,18 @@ if TYPE_CHECKING:
 
 
 def write(cubes: Sequence[str], out: Path) -> None:
-    """Merge `CUBE.nc` or `NAME=CUBE.nc` arguments; without a name the file's stem is the host's."""
+    """Merge `CUBE.nc` or `NAME=CUBE.nc` arguments; where some have names, the stem of a file is that of the others."""
     from dlas.cube import save
     from dlas.merge import merge
+    from dlas.study.plan import HERE
 
     named: defaultdict[str, list[xr.Dataset]] = defaultdict(list)
+    several = any("=" in text for text in cubes)
     for text in cubes:
-        name, equals, path = text.rpartition("=")
-        named[name if equals else Path(path).stem].append(api.open_cube(path))
+        name, _, path = text.rpartition("=")
+        named[name or (Path(path).stem if several else HERE)].append(api.open_cube(path))
     merged = merge(named)
     save(merged, out)
     count = int((merged["status"] != "unplanned").sum())
-    print(f"cube     {out} ({count} cells of {len(named)} hosts: {', '.join(named)})")
+    hosts = f"{len(named)} hosts: {', '.join(named)}" if len(named) > 1 else next(iter(named)) or "one host"
+    print(f"cube     {out} ({count} cells of {hosts})")

@@ -2,17 +2,18 @@
 
 import json
 from contextlib import nullcontext
-from dataclasses import asdict
+from dataclasses import asdict, replace
 
 import numpy as np
 import pytest
 from golden import effect, golden
-from handmade import HOST
+from handmade import HOST, cube_of, measured, stack
 
 from dlas.analysis import roofline as module
 from dlas.analysis.roofline import measured_peak, roofline, sentences
 from dlas.errors import CubeError
 from dlas.measure.peak import Peak
+from dlas.merge import merge
 from dlas.option import LAYERS
 
 
@@ -66,7 +67,7 @@ def test_peaks_that_are_none_are_told():
 
 
 def test_the_peaks_of_another_host_are_never_measured_here():
-    cube = planted().assign_attrs(host=json.dumps(asdict(HOST)), host_fingerprint=HOST.fingerprint)
+    cube = planted().assign_attrs(host=json.dumps(asdict(HOST)))
     with pytest.raises(CubeError) as problem:
         measured_peak(cube)
     assert str(problem.value) == (
@@ -79,9 +80,25 @@ def test_peaks_that_the_cube_holds_are_taken():
     assert planted().assign_attrs(peaks=json.dumps(peaks)).dlas.roofline().attrs == {"gflops": 40, "bandwidth": 8}
 
 
+def test_the_peaks_of_a_merged_cube_are_those_of_the_host_that_is_looked_at():
+    cube = cube_of({stack(): measured(macs=1e6, weights_size=1e5, compute_precision="float32")})
+    other = cube.assign_attrs(hosts=json.dumps({"": asdict(replace(HOST, cpu="Big CPU"))}))
+    for one, gflops in ((cube, 40.0), (other, 400.0)):
+        one.attrs["peaks"] = json.dumps({"": {"gflops": gflops, "bandwidth": 8.0, "array": 1, "blas": ""}})
+    merged = merge({"small": [cube], "big": [other]})
+    for name, gflops in (("small", 40), ("big", 400)):
+        assert merged.dlas.sel(at=name).dlas.roofline().attrs["gflops"] == gflops
+    with pytest.raises(CubeError) as problem:
+        merged.dlas.roofline()
+    assert str(problem.value) == (
+        "the cube is of several hosts (small, big), each with a roof of its own; take the cube of one, or "
+        "cube.dlas.sel(at=NAME)"
+    )
+
+
 def test_on_the_cubes_own_host_the_peaks_are_measured(monkeypatch):
     here = module.host.probe()
-    cube = planted().assign_attrs(host_fingerprint=here.fingerprint)
+    cube = planted().assign_attrs(host=json.dumps(asdict(here)))
     monkeypatch.setattr(module, "measuring_lock", nullcontext)  # others may measure meanwhile
     monkeypatch.setattr(module.peak, "measure", lambda *_: Peak(50.0, 20.0, 2**20, "a blas"))
     assert cube.dlas.roofline().attrs == {"gflops": 50.0, "bandwidth": 20.0}

@@ -2,9 +2,10 @@
 
 import json
 import sys
+from dataclasses import asdict, replace
 
 import pytest
-from handmade import cube_of, interval, measured, stack
+from handmade import HOST, cube_of, interval, measured, stack
 
 from dlas.cli import app
 from dlas.cube import open_cube, save
@@ -14,7 +15,10 @@ INT8 = stack(compression="int8")
 
 @pytest.fixture
 def dlas(tmp_path, monkeypatch, capsys):
-    """Runs a command in a folder with two cubes: its exit code, what it printed, what it complained."""
+    """Runs a command in a folder with cubes of one host (two of one study) and of another.
+
+    Gives its exit code, what it printed, what it complained.
+    """
     monkeypatch.chdir(tmp_path)
     narrow = {stack(): 1e-3, INT8: 5e-4}
     for name, factor in (("before", 1.0), ("after", 1.2)):
@@ -23,6 +27,9 @@ def dlas(tmp_path, monkeypatch, capsys):
             own = latency * (factor if one == INT8 else 1.0)
             values[one] = {**measured(latency / 1e-3, 1.01), **interval("latency", own, own / 1.01, own * 1.01)}
         save(cube_of(values), tmp_path / f"{name}.nc")
+    facts = {"": asdict(replace(HOST, cpu="Big CPU"))}
+    save(cube_of(values).assign_attrs(hosts=json.dumps(facts), digest="of another host"), tmp_path / "server.nc")
+    save(cube_of({stack(): measured(), stack(compression="fp16"): measured()}), tmp_path / "later.nc")
 
     def run(*arguments):
         monkeypatch.setattr(sys, "argv", ["dlas", *arguments])
@@ -71,9 +78,10 @@ def test_a_comparison_can_be_put_into_a_pull_request(dlas):
         (("compare", "before.nc", "after.nc", "--format", "pdf"), "dlas: --format pdf is unknown; choose one of text"),
         (("compare", "before.nc", "after.nc", "--fail-on", "x"), "dlas: --fail-on x is unknown; write slower=3%"),
         (
-            ("merge", "before.nc", "after.nc", "-o", "c.nc"),
-            "dlas: before and after are one host; give both cubes the same",
+            ("merge", "a=before.nc", "b=after.nc", "-o", "c.nc"),
+            "dlas: a and b are one host; give both cubes the same",
         ),
+        (("merge", "before.nc", "server.nc", "-o", "c.nc"), "dlas: the cubes are of 2 hosts (Toy CPU, Big CPU); name"),
         (("merge", "before.nc", "-o", "c.nc"), "dlas: a merge needs two cubes or more"),
     ],
 )
@@ -85,10 +93,12 @@ def test_mistakes_are_one_sentence_and_exit_code_two(dlas, arguments, sentence):
 
 
 def test_a_merge_says_what_it_wrote(dlas, tmp_path):
-    cube = open_cube(tmp_path / "after.nc")
-    cube.attrs["host_fingerprint"] = "other"
-    cube.attrs["digest"] = "other"
-    save(cube, tmp_path / "server.nc")
     code, said, _ = dlas("merge", "laptop=before.nc", "server.nc", "-o", "both.nc")
     assert (code, said) == (0, "cube     both.nc (4 cells of 2 hosts: laptop, server)\n")
     assert open_cube(tmp_path / "both.nc")["hardware"].values.tolist() == ["cpu@at=laptop", "cpu@at=server"]
+
+
+def test_cubes_of_one_host_need_no_name(dlas, tmp_path):
+    code, said, _ = dlas("merge", "before.nc", "later.nc", "-o", "both.nc")
+    assert (code, said) == (0, "cube     both.nc (3 cells of one host)\n")
+    assert open_cube(tmp_path / "both.nc")["hardware"].values.tolist() == ["cpu"]
