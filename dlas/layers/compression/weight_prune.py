@@ -40,12 +40,17 @@ class WeightPrune:
         if not before.facts["module"]:
             return initialisers.prune(before, source, out, lambda values: self._keep(values, self.sparsity))
         module = network.rebuild(before)
-        budget = self.finetune // STAGES[self.schedule]
-        for stage, sparsity in enumerate(levels(self.sparsity, STAGES[self.schedule])):
+        stages = STAGES[self.schedule]
+        told = []
+        for stage, (sparsity, images) in enumerate(
+            zip(levels(self.sparsity, stages), budgets(self.finetune, stages), strict=True)
+        ):
             masks.clear(module, self._keep(masks.weights(module), sparsity))
             with masks.held(module):
-                facts = finetune.recover(module, before, source, budget, work / f"stage-{stage}", report)
-        facts["sparsity"] = masks.sparsity(masks.weights(module))
+                told.append(finetune.recover(module, before, source, images, work / f"stage-{stage}", report))
+        facts = {**told[-1], "sparsity": masks.sparsity(masks.weights(module))}
+        if before.facts["trained"]:
+            facts["finetune_images"] = sum(recovered["finetune_images"] for recovered in told)
         return finetune.save(module, before, source, out, report, **facts)
 
     def _keep(self, values: Scores, sparsity: float) -> Masks:
@@ -55,3 +60,9 @@ class WeightPrune:
 def levels(sparsity: float, stages: int) -> list[float]:
     """Sparsity after each stage: fast at first, slower towards the end (arXiv 1710.01878, equation 1)."""
     return [sparsity * (1 - (1 - (stage + 1) / stages) ** 3) for stage in range(stages)]
+
+
+def budgets(images: int, stages: int) -> list[int]:
+    """Fine-tuning images of each stage: equal parts, the last with what is left over."""
+    part = images // stages
+    return [part] * (stages - 1) + [images - part * (stages - 1)]

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
 
 from dlas.layers.compression import block_prune, masks
-from dlas.layers.compression.weight_prune import levels
+from dlas.layers.compression.weight_prune import budgets, levels
 
 VALUES = st.floats(-4, 4, width=32).filter(lambda value: value != 0)
 WEIGHTS = st.lists(
@@ -76,6 +76,11 @@ def test_the_stages_grow_fast_at_first_and_end_at_the_sparsity():
     assert found[-1] == pytest.approx(0.9)
     assert all(np.diff(found) > 0)
     assert all(np.diff(found, 2) < 0)
+
+
+@pytest.mark.parametrize(("images", "parts"), [(200, [50] * 4), (203, [50, 50, 50, 53]), (3, [0, 0, 0, 3])])
+def test_the_stages_share_the_whole_budget(images, parts):
+    assert budgets(images, 4) == parts
 
 
 def test_zeros_stay_zero_while_the_rest_is_trained():

@@ -54,7 +54,7 @@ def test_the_rebuilt_module_and_the_onnx_agree(bench, model, chain):
 @pytest.mark.parametrize("chain", TUNED.values(), ids=TUNED)
 def test_what_fine_tuning_cost_and_the_accuracy_before_it_are_told(bench, chain):
     made = bench.compressed(bench.network("resnet8@width=0.5"), chain)
-    assert made.facts["finetune_images"] == (50 if "iterative" in chain else 200)
+    assert made.facts["finetune_images"] == 200
     assert 0 <= made.facts["validation_accuracy_before_finetuning"] <= 1
 
 
