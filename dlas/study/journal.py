@@ -178,14 +178,18 @@ class Journal:
         """Status of every cell that has one on a host, by key."""
         return dict(self._connection.execute("select key, status from cell where host = ?", (host,)).fetchall())
 
-    def enough(self, host: str, baseline: str, margin: float, budget: float) -> dict[str, int]:
-        """For each cell, how many runs beside this baseline on a host meet the margin or have had the budget."""
+    def enough(self, host: str, baseline: str, margin: float, budget: float, alone: bool = False) -> dict[str, int]:
+        """For each cell, how many runs beside this baseline on a host meet the margin or have had the budget.
+
+        A run whose set of processes lost its baseline counts only with `alone`: it cannot be compared.
+        """
         rows = self._connection.execute(
             "select cell, count(*) from run join block on block.id = run.block"
             " where block.host = ? and block.baseline = ?"
             " and ((outcome = 'margin' and run.margin <= ?) or (outcome = 'budget' and run.budget >= ?))"
-            " group by cell",
-            (host, baseline, margin, budget),
+            " and (? or (run.block, run.process) in"
+            " (select block, process from run where cell = ? and outcome != 'failed')) group by cell",
+            (host, baseline, margin, budget, alone, baseline),
         )
         return dict(rows.fetchall())
 

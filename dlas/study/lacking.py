@@ -16,9 +16,10 @@ def limits(plan: Plan) -> Limits:
 
 
 def there(plan: Plan, journal: Journal) -> Runs:
-    """Runs of each cell that meet what the study asks for."""
-    asked = limits(plan)
-    return journal.enough(plan.host.fingerprint, plan.baseline.key, asked.margin, asked.budget)
+    """Runs of each cell that meet what the study asks for, with the baseline beside them unless that cannot be."""
+    asked, host, baseline = limits(plan), plan.host.fingerprint, plan.baseline.key
+    hopeless = journal.statuses(host).get(baseline, "ok") != "ok"
+    return journal.enough(host, baseline, asked.margin, asked.budget, alone=hopeless)
 
 
 def wanted(plan: Plan, journal: Journal, more: int = 0, only: Collection[str] = ()) -> Runs:

@@ -86,7 +86,10 @@ def test_hosts_are_kept_apart(journal):
     journal.note_runs([a_run(block), a_run(other_block), a_run(other_block)])
     assert [journal.cells(host)["a"].status for host in (HOST, OTHER_HOST)] == ["ok", "failed"]
     assert [len(journal.runs(host)) for host in (HOST, OTHER_HOST)] == [1, 2]
-    assert [journal.enough(host, "baseline", 0.02, 1.0) for host in (HOST, OTHER_HOST)] == [{"a": 1}, {"a": 2}]
+    assert [journal.enough(host, "baseline", 0.02, 1.0, alone=True) for host in (HOST, OTHER_HOST)] == [
+        {"a": 1},
+        {"a": 2},
+    ]
     assert journal.baselines(OTHER_HOST) == {other_block: "baseline"}
 
 
@@ -135,23 +138,23 @@ def test_failed_runs_are_kept_but_not_shown(journal, path):
 def test_a_run_is_enough_if_it_met_the_margin_or_had_the_budget(journal, run, asked, counts):
     _, block = begin(journal)
     journal.note_runs([a_run(block, **run)])
-    assert journal.enough(HOST, "baseline", **asked) == ({"a": 1} if counts else {})
+    assert journal.enough(HOST, "baseline", **asked, alone=True) == ({"a": 1} if counts else {})
 
 
 def test_a_tighter_margin_asks_for_more_and_overwrites_nothing(journal):
     _, block = begin(journal)
     journal.note_runs([a_run(block, process=process) for process in range(3)])
-    assert journal.enough(HOST, "baseline", 0.02, 1.0) == {"a": 3}
-    assert journal.enough(HOST, "baseline", 0.01, 1.0) == {}
+    assert journal.enough(HOST, "baseline", 0.02, 1.0, alone=True) == {"a": 3}
+    assert journal.enough(HOST, "baseline", 0.01, 1.0, alone=True) == {}
     journal.note_runs([a_run(block, margin=0.01, process=process) for process in range(3)])
-    assert journal.enough(HOST, "baseline", 0.01, 1.0) == {"a": 3}
-    assert journal.enough(HOST, "baseline", 0.02, 1.0) == {"a": 6}
+    assert journal.enough(HOST, "baseline", 0.01, 1.0, alone=True) == {"a": 3}
+    assert journal.enough(HOST, "baseline", 0.02, 1.0, alone=True) == {"a": 6}
 
 
 def test_each_cell_is_counted_for_itself(journal):
     _, block = begin(journal)
     journal.note_runs([a_run(block, "a"), a_run(block, "b"), a_run(block, "b")])
-    assert journal.enough(HOST, "baseline", 0.02, 1.0) == {"a": 1, "b": 2}
+    assert journal.enough(HOST, "baseline", 0.02, 1.0, alone=True) == {"a": 1, "b": 2}
 
 
 # --- who is killed ----------------------------------------------------------------------------------------------
@@ -256,7 +259,7 @@ def test_a_reader_sees_whole_batches_while_another_writes(path):
     process, heard = started(write_for_ever, path)
     assert heard.poll(LONG)
     reader = Journal(path)
-    counts = [sum(reader.enough(HOST, "baseline", 0.02, 1.0).values()) for _ in range(40)]
+    counts = [sum(reader.enough(HOST, "baseline", 0.02, 1.0, alone=True).values()) for _ in range(40)]
     kill(process)
     reader.close()
     assert counts == sorted(counts)
@@ -298,5 +301,20 @@ def test_a_folder_that_is_missing_is_told(tmp_path):
 def test_runs_beside_another_baseline_do_not_count(journal):
     _, block = begin(journal)
     journal.note_runs([a_run(block)])
-    assert journal.enough(HOST, "baseline", 0.02, 1.0) == {"a": 1}
-    assert journal.enough(HOST, "another", 0.02, 1.0) == {}
+    assert journal.enough(HOST, "baseline", 0.02, 1.0, alone=True) == {"a": 1}
+    assert journal.enough(HOST, "another", 0.02, 1.0, alone=True) == {}
+
+
+def test_runs_whose_baseline_died_count_only_where_nothing_is_to_be_compared(journal):
+    _, block = begin(journal)
+    _, other = begin(journal)
+    beside = [a_run(block, "baseline", process=0), a_run(block, process=0)]
+    journal.note_runs([*beside, a_run(block, process=1), a_run(other, process=0)])
+    assert journal.enough(HOST, "baseline", 0.02, 1.0) == {"baseline": 1, "a": 1}
+    assert journal.enough(HOST, "baseline", 0.02, 1.0, alone=True) == {"baseline": 1, "a": 3}
+
+
+def test_a_baseline_that_failed_while_it_was_measured_is_none(journal):
+    _, block = begin(journal)
+    journal.note_runs([a_run(block, "baseline", outcome="failed"), a_run(block)])
+    assert journal.enough(HOST, "baseline", 0.02, 1.0) == {}
