@@ -43,7 +43,7 @@ class OnnxFile:
         model = _read(place, given[self.file])
         _check_input(place, model, source.facts["shape"])
         _rename(model)
-        _free_batch(model)
+        _settle_sizes(model, source.facts["shape"])
         onnx.save(model, path)
         _check_batch(place, path, source)
         facts = network.save_onnx(out, text, source)
@@ -111,10 +111,12 @@ def _rename(model: "onnx.ModelProto") -> None:
     del model.graph.value_info[:]  # sizes that hold for the file's own batch
 
 
-def _free_batch(model: "onnx.ModelProto") -> None:
-    """Make the batch symbolic, also where the file fixes it."""
+def _settle_sizes(model: "onnx.ModelProto", shape: Sequence[int]) -> None:
+    """Make the batch symbolic, also where the file fixes it, and the sizes of images those of the data."""
     for value in (model.graph.input[0], model.graph.output[0]):
         value.type.tensor_type.shape.dim[0].dim_param = "batch"
+    for dimension, size in zip(model.graph.input[0].type.tensor_type.shape.dim[1:], shape, strict=True):
+        dimension.dim_value = size
 
 
 def _check_batch(place: str, path: Path, source: Artifact) -> None:

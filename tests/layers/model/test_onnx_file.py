@@ -92,6 +92,24 @@ def test_constants_among_the_inputs_are_none_of_them(take):
     assert take(model).facts["parameters"] == 768
 
 
+def convolving():
+    """The linear network after a convolution that changes nothing, for images of any size."""
+    model = linear(shape=("c", "h", "w"), names=("same", "y"))
+    model.graph.input[0].name = "x"
+    model.graph.initializer.append(numpy_helper.from_array(np.eye(3, dtype=np.float32)[..., None, None], "eye"))
+    model.graph.node.insert(0, helper.make_node("Conv", ["x", "eye"], ["same"]))
+    return model
+
+
+def test_operators_of_a_file_for_images_of_any_size_are_counted_for_those_of_the_data(take):
+    made = take(convolving())
+    assert [operator["macs"] for operator in made.facts["operators"]] == [9 * 64, 768]
+    assert made.facts["macs"] == 9 * 64 + 768
+    (given,) = onnx.load(made.file(network.ONNX)).graph.input
+    sizes = given.type.tensor_type.shape.dim
+    assert [size.dim_param or size.dim_value for size in sizes] == ["batch", 3, 8, 8]
+
+
 def two_outputs():
     model = linear()
     model.graph.output.append(helper.make_tensor_value_info("r", TensorProto.FLOAT, ["n", 192]))
