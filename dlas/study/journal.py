@@ -193,6 +193,13 @@ class Journal:
         )
         return dict(rows.fetchall())
 
+    def measured(self, host: str) -> set[str]:
+        """Cells of which a host has a run that ended well."""
+        query = (
+            "select distinct cell from run join block on block.id = run.block where host = ? and outcome != 'failed'"
+        )
+        return {cell for (cell,) in self._connection.execute(query, (host,))}
+
     def runs(self, host: str) -> list[RunRow]:
         """Every run on a host that ended well."""
         rows = self._connection.execute(

@@ -4,7 +4,7 @@ import datetime
 import os
 import secrets
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import asdict, dataclass, replace
@@ -55,8 +55,7 @@ def run(study: Study, store: Store, out: Path, conduct: Conduct) -> Plan:
                 steps = planned.steps(cell for task in tasks for cell in task.todo)
                 jobs, maker = conduct.jobs or crew.threads, crew.maker(store)
                 failures = Builder(store, jobs, study.build_timeout, conduct.listen, maker).build(steps)
-                for task in tasks:
-                    _note_failures(journal, task, failures)
+                tasks = [left for task in tasks if (left := _left(journal, task, failures, conduct.listen))]
         lost = _measure(tasks, store, out, crew, conduct.listen)
     return replace(planned, absent={**planned.absent, **lost})
 
@@ -157,10 +156,31 @@ def _open_session(journal: Journal, part: Plan, crew: Crew) -> int:
     return journal.open_session(started, part.host.fingerprint, asdict(part.host), environment, secrets.randbits(31))
 
 
-def _note_failures(journal: Journal, task: _Task, failures: Mapping[str, Failure]) -> None:
+def _left(journal: Journal, task: _Task, failures: Mapping[str, Failure], listen: Listen) -> _Task | None:
+    """What of a task can be measured after building: all but the cells that failed, whose failure is noted.
+
+    A cell that was measured before stays what it is, and that is told; where it is the baseline, nothing can be
+    measured beside it.
+    """
+    host = task.plan.host.fingerprint
+    statuses, measured = journal.statuses(host), journal.measured(host)
+    for cell, failure in _failed(task, failures):
+        if statuses.get(cell.key) != "ok" or cell.key not in measured:
+            row = CellRow(cell.key, failure.status, failure.reason, None)
+            journal.note_cell(task.session, host, cell.stack.as_dict(), row)
+            continue
+        listen(
+            Progress(WARNING, 0, 0, f"{cell.label} keeps what was measured before, no runs are added: {failure.reason}")
+        )
+        if cell == task.plan.baseline:
+            return None
+        task = replace(task, want={key: runs for key, runs in task.want.items() if key != cell.key})
+    return task
+
+
+def _failed(task: _Task, failures: Mapping[str, Failure]) -> Iterator[tuple[Cell, Failure]]:
     for cell in task.todo:
         steps = cell.realisation.steps if cell.realisation else ()
         failure = next((failures[step.key] for step in steps if step.key in failures), None)
         if failure:
-            row = CellRow(cell.key, failure.status, failure.reason, None)
-            journal.note_cell(task.session, task.plan.host.fingerprint, cell.stack.as_dict(), row)
+            yield cell, failure
