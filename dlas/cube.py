@@ -109,6 +109,7 @@ def _attributes(plan: Plan, sessions: Sequence[Mapping[str, Any]]) -> dict[str, 
         "baseline": study.baseline.as_dict(),
         "parts": [{**asdict(part), "vary": dict(part.vary)} for part in study.parts],
         "measure": asdict(study.measure),
+        "build_timeout": study.build_timeout,
         **({"search": study.search} if study.search else {}),
     }
     parts = plan.by_host()
@@ -141,8 +142,8 @@ def study_of(cube: xr.Dataset, places: Mapping[str, Path]) -> Study:
     written = json.loads(cube.attrs["spec"])
     parts = tuple(Part(**{**part, "vary": {k: tuple(v) for k, v in part["vary"].items()}}) for part in written["parts"])
     baseline, measure = Stack(**written["baseline"]), Measure(**written["measure"])
-    study = Study(written["name"], baseline, parts, measure, search=written.get("search", {}))
-    return located(study, places)
+    rest = {name: written[name] for name in ("build_timeout", "search") if name in written}
+    return located(Study(written["name"], baseline, parts, measure, **rest), places)
 
 
 def save(cube: xr.Dataset, path: Path) -> None:

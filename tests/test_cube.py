@@ -1,6 +1,7 @@
 """The cube: six dimensions always, a status everywhere, and a file that is one or is told to be none."""
 
 import json
+from dataclasses import replace
 
 import h5py
 import numpy as np
@@ -14,6 +15,7 @@ from dlas.cube import LARGEST, build, from_journal, open_cube, save, select
 from dlas.errors import CubeError
 from dlas.option import LAYERS
 from dlas.study.journal import Journal
+from dlas.study.spec import Study
 from dlas.variables import NUMBERS, TEXTS
 
 PRUNED, TORCH = stack(compression="weight-prune@0.9"), stack(codegen="torch")
@@ -87,6 +89,20 @@ def test_the_cube_tells_its_baseline_host_and_study(star):
     assert json.loads(star.attrs["host"])["cpu"] == HOST.cpu
     assert star.attrs["host_fingerprint"] == HOST.fingerprint
     assert json.loads(star.attrs["spec"])["measure"]["margin"] == 0.02
+
+
+@pytest.mark.parametrize("seconds", [60.0, 7200.0])
+def test_the_study_of_a_cube_has_the_time_that_a_build_may_take(seconds):
+    plan = plan_of(PRUNED)
+    values = {cell.label: {"status": "missing", "reason": ""} for cell in plan.cells}
+    cube = cubes.build(replace(plan, study=replace(plan.study, build_timeout=seconds)), values, [])
+    assert cubes.study_of(cube, {}).build_timeout == seconds
+
+
+def test_a_cube_of_an_older_dlas_builds_as_long_as_by_default(star):
+    spec = json.loads(star.attrs["spec"])
+    del spec["build_timeout"]
+    assert cubes.study_of(star.assign_attrs(spec=json.dumps(spec)), {}).build_timeout == Study("any").build_timeout
 
 
 def test_sessions_of_other_hosts_are_named_and_do_not_lend_their_environment(tmp_path):

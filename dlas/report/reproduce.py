@@ -18,7 +18,10 @@ def study_toml(cube: xr.Dataset) -> str:
             lines += [f"cells = {part['cells']}", f"seed = {part['seed']}"]
         lines += [f"set.{layer} = {_text(option)}" for layer, option in part.get("set", {}).items()]
         lines += [f"vary.{layer} = [{', '.join(_text(o) for o in options)}]" for layer, options in part["vary"].items()]
-    return "\n".join([*lines, "", "[measure]", *_measure(spec["measure"])]) + "\n"
+    lines += ["", "[measure]", *_measure(spec["measure"])]
+    if "build_timeout" in spec:
+        lines += ["", "[build]", f'timeout = "{spec["build_timeout"]:g}s"']
+    return "\n".join(lines) + "\n"
 
 
 def _measure(measure: dict[str, Any]) -> Iterable[str]:

@@ -163,6 +163,7 @@ def test_the_study_in_the_page_is_the_study_of_the_cube(cube, tmp_path):
         {layer: tuple(options) for layer, options in part["vary"].items()} for part in spec["parts"]
     ]
     assert vars(study.measure) == spec["measure"]
+    assert study.build_timeout == spec["build_timeout"]
 
 
 def test_what_a_part_sets_is_in_the_study_of_the_page(cube, tmp_path):
