@@ -58,7 +58,7 @@ class ImageFolder:
         given = normalisation.read(place, self.mean, self.std, CHANNELS, scale=255.0)
         names = archive.names(place, source)
         classes, parts = folders.arrange(place, names, self._order(place, sources), partial=bool(self.classes))
-        parts = {name: _limited(place, part, self.limit) for name, part in self._splits(place, parts).items()}
+        parts = {name: _limited(place, part, self.limit) for name, part in self._splits(place, classes, parts).items()}
         decode = decoding.decoder(place, self.size, self.crop or self.size, self.channels == "bgr")
         _fill(place, source, out, parts, decode)
         return data.finish(out, len(classes), splits.CALIBRATION, given)
@@ -71,12 +71,13 @@ class ImageFolder:
             raise DataError(f"{place}: classes={self.classes} needs their order; give labels=FILE, a class a line")
         return ()
 
-    def _splits(self, place: str, parts: dict[str, Part]) -> dict[str, Part]:
+    def _splits(self, place: str, classes: tuple[str, ...], parts: dict[str, Part]) -> dict[str, Part]:
         """The three splits: what has no folder of its own is drawn from the training images."""
         found = dict(parts)
         for name, share in (("test", self.test), ("validation", splits.VALIDATION)):
             if name not in found:
-                found |= _chosen(found["train"], splits.draw(place, found["train"].labels, name, share, self.seed))
+                drawn = splits.draw(place, found["train"].labels, classes, name, share, self.seed)
+                found |= _chosen(found["train"], drawn)
         return {name: found[name] for name in data.SPLITS}
 
 
@@ -85,10 +86,10 @@ def _chosen(part: Part, chosen: dict[str, NDArray[np.int64]]) -> dict[str, Part]
 
 
 def _limited(place: str, part: Part, limit: int) -> Part:
-    classes = len(np.unique(part.labels))
-    if 0 < limit < classes:
-        raise DataError(f"{place}: limit={limit} leaves some of the {classes} classes without images; raise it")
     chosen = data.stratified_subset(part.labels, limit or len(part.labels))
+    classes = len(np.unique(part.labels))
+    if len(np.unique(part.labels[chosen])) < classes:
+        raise DataError(f"{place}: limit={limit} leaves some of the {classes} classes without images; raise it")
     return _chosen(part, {"limited": chosen})["limited"]
 
 

@@ -28,7 +28,7 @@ def save_parts(
     for part in ("train", "test"):
         data.check(f"{place}: {part}", images[part], labels[part])
         check_classes(f"{place}: {part}", labels[part], range(classes))
-    chosen = draw(place, labels["train"], "validation", VALIDATION, seed)
+    chosen = draw(place, labels["train"], range(classes), "validation", VALIDATION, seed)
     chosen["test"] = np.arange(len(labels["test"]))
     for split, indices in chosen.items():
         part = "test" if split == "test" else "train"
@@ -39,12 +39,21 @@ def save_parts(
     return data.finish(out, classes, CALIBRATION, normalisation)
 
 
-def draw(place: str, labels: NDArray[Any], name: str, share: float, seed: int) -> dict[str, NDArray[np.int64]]:
-    """Indices of a share of the images of each class, called `name`, and of the rest, called `train`."""
+def draw(
+    place: str, labels: NDArray[Any], classes: Sequence[object], name: str, share: float, seed: int
+) -> dict[str, NDArray[np.int64]]:
+    """Indices of a share of the images of each class, called `name`, and of the rest, called `train`.
+
+    Raises DataError where a class that has images has none in one of the two; `classes` are what they are called.
+    """
     parts = data.stratified_split(labels, {"train": 1 - share, name: share}, seed)
-    empty = [part for part, indices in parts.items() if not len(indices)]
-    if empty:
-        raise DataError(f"{place}: {len(labels)} images are too few to draw some for {empty[0]}; give each class more")
+    for part, indices in parts.items():
+        lost = np.setdiff1d(labels, labels[indices])
+        if len(lost):
+            few, called = np.count_nonzero(labels == lost[0]), str(classes[int(lost[0])])
+            raise DataError(
+                f"{place}: class {called!r} has too few images ({few}) to draw some for {part}; give it more"
+            )
     return parts
 
 

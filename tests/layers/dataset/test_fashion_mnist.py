@@ -162,7 +162,7 @@ def test_one_wrong_byte_is_refused_or_changes_nothing(tmp_path_factory, position
 
 def test_too_few_images_for_a_split_are_told(tmp_path):
     source = written(tmp_path / "f", files(train=40))
-    sentence = "40 images are too few to draw some for validation; give each class more"
+    sentence = "class '0' has too few images (4) to draw some for validation; give it more"
     assert refuse(source, tmp_path) == sentence
 
 

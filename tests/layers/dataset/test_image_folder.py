@@ -183,6 +183,22 @@ def test_a_class_without_images_is_told(tmp_path):
     assert refuse(folder(tmp_path / "x", files), tmp_path) == sentence
 
 
+@pytest.mark.parametrize(("part", "name"), [("train", "validation"), ("", "test")])
+def test_a_class_of_which_nothing_can_be_drawn_is_told(tmp_path, part, name):
+    every = flowers(parts=("train", "test") if part else ("",), number=20)
+    few = [f"{part}/rose/{index}.png".lstrip("/") for index in range(2, 20)]
+    files = {path: content for path, content in every.items() if path not in few}
+    sentence = f"class 'rose' has too few images (2) to draw some for {name}; give it more"
+    assert refuse(folder(tmp_path / "x", files), tmp_path) == sentence
+
+
+def test_a_limit_that_a_rare_class_does_not_survive_is_told(tmp_path):
+    rare = {f"train/rose/{index}.png" for index in range(6, 40)}
+    files = {path: content for path, content in flowers(number=40).items() if path not in rare}
+    sentence = "limit=3 leaves some of the 2 classes without images; raise it"
+    assert refuse(folder(tmp_path / "x", files), tmp_path, limit=3) == sentence
+
+
 def test_data_that_do_not_fit_in_memory_are_told_before_they_are_decoded(tmp_path, monkeypatch):
     monkeypatch.setattr(image_folder, "LARGEST", 1920)  # ten images of 3 * 4 * 4 numbers of four bytes
     sentence = "18 images for train do not fit in memory; give limit=10"

@@ -38,8 +38,22 @@ def test_images_are_written_in_chunks_as_they_are(tmp_path, store, monkeypatch):
     labels = np.arange(50) % 2
     parts = {"train": images, "test": images[:11]}, {"train": labels, "test": labels[:11]}
     artifact = store.build({}, lambda out, work: splits.save_parts("dataset x", out, *parts, classes=2, seed=0))
-    indices = splits.draw("dataset x", labels, "validation", splits.VALIDATION, seed=0)
+    indices = splits.draw("dataset x", labels, range(2), "validation", splits.VALIDATION, seed=0)
     for split, expected in {**indices, "test": np.arange(11)}.items():
         pixels, numbers = data.stored(artifact, split)
         assert np.array_equal(pixels, images[expected])
         assert np.array_equal(numbers, labels[expected])
+
+
+@given(st.lists(st.integers(1, 30), min_size=2, max_size=5), st.sampled_from([0.1, 0.2, 0.9]), st.integers(0, 9))
+def test_every_class_is_in_every_part_or_the_first_that_is_not_is_told(numbers, share, seed):
+    labels = np.repeat(np.arange(len(numbers)), numbers)
+    names = [f"class {label}" for label in range(len(numbers))]
+    try:
+        parts = splits.draw("dataset x", labels, names, "test", share, seed)
+    except DataError as problem:
+        told = [f"dataset x: class {name!r} has too few images ({n})" for name, n in zip(names, numbers, strict=True)]
+        assert any(str(problem).startswith(sentence) for sentence in told)  # noqa: PT017 - either is right
+        assert min(numbers) * min(share, 1 - share) <= 0.5
+        return
+    assert all(set(labels[indices]) == set(range(len(numbers))) for indices in parts.values())
