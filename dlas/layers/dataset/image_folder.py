@@ -47,7 +47,7 @@ class ImageFolder:
         "share of the images for testing, where there is no folder test/", 0.2, low=0, high=1, open=True
     )
     limit: int = parameter("use at most so many images for each of train, validation, test; 0: all", 0, low=0)
-    seed: int = parameter("draws the images of each split where no folder decides", 0, low=0)
+    seed: int = parameter("draws the images of each split where no folder decides, and the order of training", 0, low=0)
 
     def load(self, sources: Mapping[str, Path], out: Path) -> dict[str, Any]:
         """Name the images, draw the splits, then decode each image into its place on disk."""
@@ -72,8 +72,11 @@ class ImageFolder:
         return ()
 
     def _splits(self, place: str, classes: tuple[str, ...], parts: dict[str, Part]) -> dict[str, Part]:
-        """The three splits: what has no folder of its own is drawn from the training images."""
+        """The three splits: what has no folder of its own is drawn from the training images, whose order is random."""
         found = dict(parts)
+        if len(parts) == len(data.SPLITS):  # drawing mixes the classes; without it they lie one after the other
+            train = parts["train"]
+            found |= _chosen(train, {"train": np.random.default_rng(self.seed).permutation(len(train.names))})
         for name, share in (("test", self.test), ("validation", splits.VALIDATION)):
             if name not in found:
                 drawn = splits.draw(place, found["train"].labels, classes, name, share, self.seed)

@@ -150,10 +150,14 @@ def test_a_limit_is_for_each_split_and_keeps_the_proportions(store, tmp_path):
         assert np.bincount(data.labels(artifact, split)).tolist() == [3, 3]
 
 
-def test_training_images_are_not_stored_class_by_class(store, tmp_path):
-    for limit in (0, 60):
-        labels = data.labels(load(store, folder(tmp_path / "x", flowers(number=50)), limit=limit), "train")
-        assert not np.array_equal(labels, np.sort(labels))
+@pytest.mark.parametrize("limit", [0, 60])
+@pytest.mark.parametrize("parts", [("",), ("train", "test"), ("train", "val"), ("train", "val", "test")])
+def test_training_images_are_not_stored_class_by_class(store, tmp_path, parts, limit):
+    source = folder(tmp_path / "x", flowers(parts=parts, number=50))
+    seeds = [seen(load(store, source, limit=limit, seed=seed), "train") for seed in (0, 1)]
+    for labels in ([label for label, _ in images] for images in seeds):
+        assert 0.3 < np.mean(labels[: len(labels) // 2]) < 0.7
+    assert seeds[0] != seeds[1]
 
 
 def test_loading_again_gives_the_same_bytes(store, tmp_path):
