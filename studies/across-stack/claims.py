@@ -13,15 +13,29 @@ from typing import Any
 
 import seeds
 import xarray as xr
-from evidence import Evidence, Stated, Verdict, contradictions, differences, judge, pairs
+from evidence import (
+    Evidence,
+    Stated,
+    Verdict,
+    contexts,
+    contradictions,
+    contrast,
+    gathered,
+    judge,
+    mean,
+    of_kind,
+    pairs,
+)
 
 from dlas import api
+from dlas.analysis import cells
 from dlas.analysis.claims import Comparison
 from dlas.analysis.flips import rank_flips
 from dlas.analysis.interactions import interactions
-from dlas.analysis.quantities import change, find
+from dlas.analysis.quantities import Z, change, find
 from dlas.cube import select
 from dlas.errors import CubeError
+from dlas.merge import anywhere, apart
 
 ARXIV, TACO, IISWC = "DLAS, abstract (arXiv)", "DLAS, abstract (TACO)", "IISWC 2018, conclusions"
 OURS = "a hypothesis of ours"
@@ -45,11 +59,15 @@ def compared(
     where: Mapping[str, Any] | None = None,
     quantity: str = "latency",
 ) -> Gather:
-    """Evidence of pairs of cells; accuracies are widened by the spread between seeds first."""
+    """Evidence of pairs of cells of one seed; accuracies are widened by the spread between seeds first.
+
+    Data sets are looked at one by one: where all cells are of the baseline's data, their scores are paired.
+    """
+    comparison = Comparison(these, against, where or {}, quantity)
 
     def gather(cube: xr.Dataset) -> list[Evidence]:
-        wide = seeds.widened(cube) if quantity == "accuracy" else cube
-        return pairs(wide, Comparison(these, against, where or {}, quantity), direction, minimum)
+        wide = seeds.first(seeds.widened(cube) if quantity == "accuracy" else cube)
+        return [piece for part in contexts(wide, "dataset") for piece in pairs(part, comparison, direction, minimum)]
 
     return gather
 
@@ -94,47 +112,54 @@ def _flip(row: Mapping[str, Any], across: str) -> str:
 
 
 def by_host(cube: xr.Dataset) -> list[Evidence]:
-    """Evidence that hosts change what a compression does; a cube of one processor model has none."""
-    if len(set(cube["host"].values.tolist())) < 2:
+    """Evidence that processor models change what a compression does, as many threads and ceilings being the same."""
+    own = anywhere(cells.baseline(cube)["hardware"])
+    like = select(cube, hardware=[text for text in cube["hardware"].values.tolist() if anywhere(text) == own])
+    models = dict(zip(like["hardware"].values.tolist(), like["host"].values.tolist(), strict=True))
+    if len(set(models.values())) < 2:
         return []
     try:
-        found = interactions(cube, "compression", "hardware")
+        found = interactions(like, "compression", "hardware")
     except CubeError:
         return []
-    names = ("", "_low", "_high")
-    return [
-        Evidence(
-            1.0 if row["stands"] else 0.0,
-            0.0 if row["stands"] else 1.0,
-            f"{row['option']} with {row['where']} against {row['otherwise']}, "
-            f"{change(find('latency'), *(row[f'ratio{end}'] for end in names))}",
-        )
-        for row in found.to_dict("records")
-    ]
+    other = found["where"].map(models) != found["otherwise"].map(models)
+    return [_interaction(row) for row in found[other & found["ratio"].notna()].to_dict("records")]
+
+
+def _interaction(row: Mapping[str, Any]) -> Evidence:
+    there, here = (
+        change(find("latency"), *(row[f"{name}{end}"] for end in ("", "_low", "_high")))
+        for name in ("effect", "effect_otherwise")
+    )
+    told = f"{row['option']} multiplies latency by {there} with {row['where']}, by {here} with {row['otherwise']}"
+    return Evidence(1.0, 0.0, told) if row["stands"] else Evidence(0.0, 1.0, told)
 
 
 def compact_lose_more(cube: xr.Dataset) -> list[Evidence]:
-    """Accuracy that compact networks lose by pruning, less what roomy ones lose, on one data set at one level."""
-    found = []
-    for dataset in cube["dataset"].values:
+    """Accuracy that compact networks lose by pruning, less what roomy ones lose: one piece for a data set and level.
+
+    A kind of which one network was measured is not known.
+    """
+    wide, found = seeds.first(seeds.widened(cube)), []
+    for part in contexts(wide, "dataset"):
         for level in ("weight-prune@0.9", "weight-prune@0.95", "channel-prune@0.5"):
-            compact, roomy = (_losses(cube, str(dataset), level, kind) for kind in (COMPACT, ROOMY))
-            found += differences(compact, roomy)
+            losses = [_losses(part, level, kind) for kind in (COMPACT, ROOMY)]
+            if min(map(len, losses)) > 1:
+                found.append(_compared(f"{level} on {part['dataset'].item()}", *map(of_kind, losses)))
     return found
 
 
-def _losses(cube: xr.Dataset, dataset: str, level: str, networks: Sequence[str]) -> list[Evidence]:
-    models = [str(text) for text in cube["model"].values if _family(str(text)) in networks and "seed=" not in str(text)]
-    lost = compared({"compression": level}, {"compression": "none"}, "lower", quantity="accuracy")
-    return [piece for model in models for piece in lost(_only(cube, {**PLAIN, "dataset": dataset, "model": model}))]
+def _losses(cube: xr.Dataset, level: str, networks: Sequence[str]) -> list[Evidence]:
+    kind = cube.isel(model=[_family(text) in networks for text in cube["model"].values.tolist()])
+    return pairs(kind, Comparison({"compression": level}, {"compression": "none"}, PLAIN, "accuracy"), "lower")
 
 
-def _only(cube: xr.Dataset, chosen: Mapping[str, str]) -> xr.Dataset:
-    """A part of the cube, or nothing of it where it has no such options."""
-    try:
-        return select(cube, **chosen)
-    except CubeError:
-        return cube.isel(dataset=[], model=[])
+def _compared(what: str, compact: Evidence, roomy: Evidence) -> Evidence:
+    lost = [
+        change(find("accuracy"), *(piece.effect + side * Z * piece.error for side in (0, -1, 1)))
+        for piece in (compact, roomy)
+    ]
+    return contrast(compact, roomy, f"{what} costs compact networks {lost[0]} and roomy ones {lost[1]}")
 
 
 def _family(model: str) -> str:
@@ -152,14 +177,16 @@ def tuning_changes_primitive(cube: xr.Dataset) -> Sequence[Evidence]:
 
 
 def tuning_helps_dense_more(cube: xr.Dataset) -> list[Evidence]:
-    """What tuning gains a dense primitive, less what it gains a sparse one."""
+    """What tuning gains a dense primitive, less what it gains a sparse one: one piece for a network and its data."""
     found = []
     for tuned in _tuned(cube):
-        gains = [
-            pairs(cube, Comparison({"codegen": tuned}, {"codegen": UNTUNED}, {"primitive": primitive}), "lower")
-            for primitive in (DENSE, SPARSE)
-        ]
-        found += differences(*gains)
+        for part in contexts(seeds.first(cube), "dataset", "model", "hardware"):
+            dense, sparse = (
+                pairs(part, Comparison({"codegen": tuned}, {"codegen": UNTUNED}, {"primitive": primitive}), "lower")
+                for primitive in (DENSE, SPARSE)
+            )
+            if dense and sparse:
+                found.append(contrast(mean(dense), mean(sparse), f"{dense[0].told}, and {sparse[0].told}"))
     return found
 
 
@@ -180,7 +207,7 @@ CLAIMS = (
     Stated("1c", "Accuracy and inference time need not go together.", ARXIV, "some",
            reversed_order("accuracy", "latency")),
     Stated("2", "What a compression technique gains in speed depends heavily on the hardware.", ARXIV, "some", by_host,
-           "the cube has one processor model; ceilings and threads are no other hardware"),
+           "the cube has one processor model; ceilings and threads are no other hardware", across_hosts=True),
     Stated("3", "Auto-tuning can change which algorithm is best.", ARXIV, "some",
            tuning_changes_primitive, NO_TUNING),
     Stated("4", "Which primitive is fastest varies with the level of quantisation.", TACO, "some",
@@ -195,7 +222,7 @@ CLAIMS = (
            compared({"compression": MUCH, "primitive": SPARSE}, {"compression": "none", "primitive": "native"},
                     "lower")),
     Stated("8a", "float16 weights cost less than one point of accuracy.", OURS, "all",
-           compared({"compression": "fp16"}, {"compression": "none"}, "the same", 0.01, {}, "accuracy")),
+           compared({"compression": "fp16"}, {"compression": "none"}, "the same", 0.01, PLAIN, "accuracy")),
     Stated("8b", "Without half arithmetic, float16 weights change latency by less than 5 %.", OURS, "usually",
            compared({"compression": "fp16"}, {"compression": "none"}, "the same", 0.05)),
     Stated("9a", "int8 can be a tenth faster than float32.", OURS, "some", partial(int8_faster_or_slower, "lower")),
@@ -216,7 +243,8 @@ CLAIMS = (
 
 def verdicts(cube: xr.Dataset) -> list[Verdict]:
     """What a cube says of every claim."""
-    return [judge(claim, cube) for claim in CLAIMS]
+    hosts = apart(cube)
+    return [judge(claim, gathered(claim, cube, hosts)) for claim in CLAIMS]
 
 
 def lines(cube: xr.Dataset) -> list[str]:

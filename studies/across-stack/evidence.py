@@ -1,11 +1,12 @@
 """What cells of a cube say for or against a claim, and the verdict that follows from all of it."""
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from itertools import product
 
 import numpy as np
 import xarray as xr
+from seeds import Spread
 
 from dlas.analysis import cells
 from dlas.analysis.claims import INCONCLUSIVE, REFUTED, SUPPORTED, UNTESTABLE, Claim, Comparison, claims
@@ -29,7 +30,7 @@ class Stated:
     """A claim, whose it is, and how it is decided: by `all` pieces of evidence, by `some` one, or as is `usually` so.
 
     `gather` gives the evidence of a cube, less whatever least effect the claim asks for; `without` says what the cube
-    lacks where there is none.
+    lacks where there is none. It is asked of each host's cells by themselves, but where the claim is `across_hosts`.
     """
 
     number: str
@@ -38,6 +39,7 @@ class Stated:
     rule: str
     gather: Callable[[xr.Dataset], Sequence[Evidence]]
     without: str = "no measured pair of cells speaks to it"
+    across_hosts: bool = False
 
 
 @dataclass(frozen=True)
@@ -50,9 +52,16 @@ class Verdict:
     pieces: Sequence[Evidence] = field(repr=False)
 
 
-def judge(claim: Stated, cube: xr.Dataset) -> Verdict:
-    """The verdict on a claim."""
-    pieces = claim.gather(cube)
+def gathered(claim: Stated, cube: xr.Dataset, hosts: Mapping[str, xr.Dataset]) -> Sequence[Evidence]:
+    """The evidence for a claim, of the whole cube or of each host's part of it, whose name is then told."""
+    if claim.across_hosts:
+        return claim.gather(cube)
+    found = ((name, piece) for name, part in hosts.items() for piece in claim.gather(part))
+    return [replace(piece, told=f"{piece.told}, on {name}") if name else piece for name, piece in found]
+
+
+def judge(claim: Stated, pieces: Sequence[Evidence]) -> Verdict:
+    """The verdict on a claim that follows from the evidence for it."""
     if not pieces:
         return Verdict(claim, UNTESTABLE, claim.without, pieces)
     verdict = {"all": _all, "some": _some, "usually": _usually}[claim.rule](pieces)
@@ -128,7 +137,7 @@ def contradictions(cube: xr.Dataset, proxy: str, of: str, least_first: bool = Tr
     its error is widened so that it counts as one of as many as there are pairs.
     """
     count, told = 0, []
-    for context in _contexts(cube):
+    for context in contexts(cube, "dataset", "codegen", "hardware"):
         found = _contradicted(context, proxy, of, least_first)
         count += found[0]
         told += found[1]
@@ -141,9 +150,8 @@ def contradictions(cube: xr.Dataset, proxy: str, of: str, least_first: bool = Tr
     return [Evidence(best.effect, best.error * wider, f"{best.told} ({count} pairs of cells)")]
 
 
-def _contexts(cube: xr.Dataset) -> Iterator[xr.Dataset]:
-    """The parts of a cube whose cells share data set, code generator and hardware."""
-    shared = ("dataset", "codegen", "hardware")
+def contexts(cube: xr.Dataset, *shared: str) -> Iterator[xr.Dataset]:
+    """The parts of a cube whose cells share the options of some layers."""
     for chosen in product(*(range(cube.sizes[layer]) for layer in shared)):
         yield cube.isel({layer: [i] for layer, i in zip(shared, chosen, strict=True)})
 
@@ -174,10 +182,22 @@ def _more(of: str, difference: float, error: float) -> str:
     return f"{figure} the {of}" if quantity.logarithmic else f"{figure} in {of}"
 
 
-def differences(one: Sequence[Evidence], other: Sequence[Evidence]) -> list[Evidence]:
-    """How much more every effect of the first kind is than every one of the second."""
-    return [
-        Evidence(a.effect - b.effect, float(np.hypot(a.error, b.error)), f"{a.told}, and {b.told}")
-        for a in one
-        for b in other
-    ]
+def contrast(one: Evidence, other: Evidence, told: str) -> Evidence:
+    """How much more the first effect is than the second."""
+    return Evidence(one.effect - other.effect, float(np.hypot(one.error, other.error)), told)
+
+
+def mean(pieces: Sequence[Evidence]) -> Evidence:
+    """The mean of some effects, as well as their own errors let it be known."""
+    error = np.sqrt(sum(piece.error**2 for piece in pieces)) / len(pieces)
+    return Evidence(float(np.mean([piece.effect for piece in pieces])), float(error), pieces[0].told)
+
+
+def of_kind(pieces: Sequence[Evidence]) -> Evidence:
+    """The mean effect on a kind of which these are two members or more.
+
+    Its interval is the wider of two: that of the mean of these, and Student's t of one kind known by so few.
+    """
+    own, count = mean(pieces), len(pieces)
+    deviation = float(np.std([piece.effect for piece in pieces], ddof=1)) / np.sqrt(count)
+    return replace(own, error=max(own.error, Spread(deviation, count - 1).half / Z))

@@ -9,6 +9,7 @@ import numpy as np
 import xarray as xr
 
 from dlas import registry
+from dlas.cube import select
 from dlas.option import LAYERS, name_of
 
 LEAST = 2  # seeds of a network from which it tells of a spread
@@ -33,6 +34,14 @@ def unseeded(model: str) -> str:
     """The network's text without its seed: what networks that differ by chance only have in common."""
     (option,) = registry.parse("model", model)
     return registry.write((replace(option, seed=0),)) if hasattr(option, "seed") else model  # type: ignore[type-var]
+
+
+def first(cube: xr.Dataset) -> xr.Dataset:
+    """The cube with one seed of each network: the others tell of chance, and are no further networks."""
+    found: dict[str, str] = {}
+    for text in cube["model"].values.tolist():
+        found.setdefault(unseeded(text), text)
+    return select(cube, model=list(found.values()))
 
 
 def spreads(cube: xr.Dataset, changes: bool = True) -> dict[str, Spread]:

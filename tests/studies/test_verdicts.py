@@ -1,5 +1,7 @@
 """The study's claims: what is planted in a cube comes out of it, and what a cube cannot tell is said."""
 
+from dataclasses import replace
+
 import claims
 import numpy as np
 import pytest
@@ -10,11 +12,12 @@ from handmade import HOST
 from stacks import figures_of, planted
 
 from dlas.analysis.claims import INCONCLUSIVE, REFUTED, SUPPORTED, UNTESTABLE
+from dlas.merge import merge
 
 
 def judged(rule, *effects, error=1.0):
     pieces = [Evidence(effect, error, f"{effect}") for effect in effects]
-    return judge(Stated("0", "it is so", "somebody", rule, lambda _: pieces), None)
+    return judge(Stated("0", "it is so", "somebody", rule, lambda _: pieces), pieces)
 
 
 @pytest.mark.parametrize(
@@ -54,8 +57,12 @@ def test_every_claim_has_a_verdict_and_without_cells_it_is_untestable():
 
 
 def verdict(number, values):
-    (claim,) = [one for one in claims.CLAIMS if one.number == number]
-    return judge(claim, planted(values, HOST))
+    return verdict_on(number, planted(values, HOST))
+
+
+def verdict_on(number, cube):
+    (found,) = [one for one in claims.verdicts(cube) if one.claim.number == number]
+    return found
 
 
 def test_a_slow_int8_is_seen_and_a_fast_one():
@@ -95,16 +102,98 @@ def test_a_larger_executable_that_is_faster_contradicts_the_size():
     assert verdict("1a", values[1:]).verdict != SUPPORTED
 
 
-def test_what_compact_networks_lose_is_compared_with_what_roomy_ones_lose():
-    pruned = {"compression": "weight-prune@0.9"}
-    compact = {"model": "mobilenetv2@width=0.25"}
-    values = [
-        (compact, figures_of(0.0, 0.88)),
-        ({**compact, **pruned}, figures_of(0.0, 0.70)),
-        (pruned, figures_of(0.0, 0.89)),
-    ]
-    (piece,) = verdict("5", values).pieces
-    assert piece.effect == pytest.approx(0.18 - 0.01)
+def losing(datasets=("digits",), **losses):
+    """Cells of networks, plain and pruned, that lose so much accuracy."""
+    models = {name: {"model": text} for name, text in NETWORKS.items()}
+    for dataset in datasets:
+        for name, lost in losses.items():
+            yield {**models[name], "dataset": dataset}, figures_of(0.0)
+            yield {**models[name], "dataset": dataset, "compression": "weight-prune@0.9"}, figures_of(0.0, 0.9 - lost)
+
+
+NETWORKS = {
+    "mobilenet": "mobilenetv2@width=0.25",
+    "efficientnet": "efficientnet-b0@width=0.25",
+    "vgg": "vgg16@width=0.2",
+    "resnet": "resnet18@width=0.2",
+}
+
+
+def test_what_compact_networks_lose_is_compared_with_what_roomy_ones_lose_once_for_all_of_them():
+    near = {"mobilenet": 0.20, "efficientnet": 0.202, "vgg": 0.01, "resnet": 0.012}
+    found = verdict("5", [*losing(("digits", "fashion-mnist@fashion"), **near)])
+    assert [piece.effect for piece in found.pieces] == pytest.approx([0.19, 0.19]), "one for each data set"
+    assert "weight-prune@0.9 on digits costs compact networks 20" in found.told
+    of_two = 12.706 * 0.001 / 1.96  # Student's t with one degree of freedom, of two that are two thousandths apart
+    assert [piece.error for piece in found.pieces] == pytest.approx([np.hypot(of_two, of_two)] * 2, rel=1e-3)
+
+
+def test_networks_that_are_alike_are_known_as_well_as_their_accuracies():
+    (piece,) = verdict("5", [*losing(mobilenet=0.2, efficientnet=0.2, vgg=0.01, resnet=0.01)]).pieces
+    assert piece.error == pytest.approx(np.sqrt(2) * 0.002, rel=1e-3)
+
+
+def test_one_network_says_nothing_of_its_kind():
+    assert verdict("5", [*losing(mobilenet=0.2, efficientnet=0.2, resnet=0.01)]).verdict == UNTESTABLE
+
+
+def test_what_tuning_gains_is_compared_within_each_network():
+    tuned = {"codegen": "tvm@schedule=tuned"}
+    dense, sparse = {"primitive": "direct"}, {"primitive": "csr-direct@threshold=0", "compression": "weight-prune@0.9"}
+    gains = {"vgg16@width=0.2": (1.0, 0.2), "resnet20": (0.5, 0.4)}
+    values = []
+    for model, of in gains.items():
+        for changes, gain in zip((dense, sparse), of, strict=True):
+            values += [({**changes, "model": model}, figures_of(0.0))]
+            values += [({**changes, **tuned, "model": model}, figures_of(-gain))]
+    assert [piece.effect for piece in verdict("10", values).pieces] == pytest.approx([0.8, 0.1])
+
+
+def test_executables_of_one_network_are_one_piece_of_evidence_for_its_accuracy():
+    values = [({"codegen": c, "compression": "fp16"}, figures_of(0.0)) for c in ("tvm", "openvino", "torch")]
+    values += [({"codegen": c}, figures_of(0.0)) for c in ("openvino", "torch")]
+    assert len(verdict("8a", values).pieces) == 1
+    assert len(verdict("8b", values).pieces) == 3, "each is timed by itself"
+
+
+# --- several hosts ---------------------------------------------------------------------------------------------------
+
+
+def two_hosts(here, there, model="Big CPU"):
+    """A merged cube of the same cells on two hosts, each with log latencies of its own."""
+    hosts = {"one": (HOST, here), "two": (replace(HOST, cpu=model, memory=2**34), there)}
+    cubes = {name: [planted([(c, figures_of(log)) for c, log in of], host)] for name, (host, of) in hosts.items()}
+    return merge(cubes)
+
+
+PLAIN, FP16, THREADS = {}, {"compression": "fp16"}, {"hardware": "cpu@threads=2"}
+SMALL = [(PLAIN, 0.0), (FP16, 0.0), (THREADS, -0.5), ({**FP16, **THREADS}, -1.5)]
+
+
+def test_what_a_technique_gains_is_compared_between_processors_and_never_between_threads():
+    found = verdict_on("2", two_hosts(SMALL, [(PLAIN, 0.5), (FP16, -0.2), (THREADS, 0.0), ({**FP16, **THREADS}, 0.0)]))
+    assert found.verdict == SUPPORTED
+    (piece,) = found.pieces
+    assert piece.told.startswith("fp16 multiplies latency by 0.497 [")
+    assert "with cpu@at=two, by 1.000 [" in piece.told
+    assert verdict_on("2", two_hosts(SMALL, [(PLAIN, 0.5), (FP16, 0.5), (THREADS, 0.0)])).verdict == INCONCLUSIVE
+    assert verdict_on("2", planted([(c, figures_of(log)) for c, log in SMALL], HOST)).verdict == UNTESTABLE
+
+
+def test_two_machines_of_one_model_are_no_other_hardware():
+    found = verdict_on("2", two_hosts(SMALL, [(PLAIN, 0.5), (FP16, -0.2)], HOST.cpu))
+    assert (found.verdict, found.told) == (
+        UNTESTABLE,
+        "the cube has one processor model; ceilings and threads are no other hardware",
+    )
+
+
+def test_other_claims_are_judged_within_each_host_whose_name_is_told():
+    cube = two_hosts(SMALL, [(PLAIN, 0.5), (FP16, -0.2), ({"codegen": "openvino"}, 0.0)])
+    found = verdict_on("8b", cube)
+    assert [piece.told.rpartition(", ")[2] for piece in found.pieces] == ["on one", "on one", "on two"]
+    assert [piece.effect for piece in found.pieces] == pytest.approx([np.log(1.05) - gain for gain in (0, 1, 0.7)])
+    assert len(verdict_on("8a", cube).pieces) == 2, "each host has its plain cells, whatever it is called"
 
 
 # --- seeds -----------------------------------------------------------------------------------------------------------
