@@ -152,16 +152,21 @@ def needs(option: Architecture, stack: object, host: object) -> str | None:  # n
 
 
 def _entry(option: Architecture, source: Artifact) -> zoo.Entry:
-    """The network of the zoo for these data; raises Inapplicable where there is none."""
-    found = zoo.find(zoo_text(option))
-    for entry in found:
-        if entry.suits(source):
-            return entry
-    datasets = ", ".join(entry.dataset for entry in found)
-    raise Inapplicable(
-        f"the zoo's {zoo_text(option)} was trained for {datasets}, not for dataset {source.recipe['option']}: "
-        "other images, order of classes or normalisation; use weights=train"
-    )
+    """The network of the zoo for these data; raises Inapplicable where there is none, or where it saw too much."""
+    found, dataset = zoo.find(zoo_text(option)), source.recipe["option"]
+    entry = next((entry for entry in found if entry.suits(source)), None)
+    if entry is None:
+        datasets = ", ".join(entry.dataset for entry in found)
+        raise Inapplicable(
+            f"the zoo's {zoo_text(option)} was trained for {datasets}, not for dataset {dataset}: "
+            "other images, order of classes or normalisation; use weights=train"
+        )
+    if not entry.spares(source):
+        raise Inapplicable(
+            f"the zoo's {zoo_text(option)} was trained on some of the validation images of dataset {dataset}; "
+            "use all images and seed=0 there, or weights=train"
+        )
+    return entry
 
 
 # --- from a file ------------------------------------------------------------------------------------------------

@@ -130,6 +130,7 @@ def menagerie(monkeypatch, tmp_path, weights, small):
     sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
     entry = zoo.Entry("noise", SLIM, (3, 8, 8), means, sha256, {"images": 7}, {"value": 0.5}, 1.0)
     monkeypatch.setattr(zoo, "FOLDER", tmp_path)
+    monkeypatch.setattr(zoo, "SPLITS", {"noise": zoo.split(small)})
     monkeypatch.setattr(zoo, "entries", lambda: (entry,))
     return entry
 
@@ -159,6 +160,21 @@ def test_other_data_are_told(menagerie, store, small):
     assert str(caught.value) == (
         f"the zoo's {SLIM} was trained for noise, not for dataset bgr: other images, order of classes or "
         "normalisation; use weights=train"
+    )
+
+
+def test_another_split_whose_validation_images_were_trained_on_is_told(menagerie, store, small):
+    def make(out, work):
+        splits = {name: data.load(small, name) for name in data.SPLITS}
+        splits["validation"] = tuple(array[::-1] for array in splits["train"])
+        return data.save(out, splits, 4, 8, data.Normalisation((0.0,) * 3, (1.0,) * 3))
+
+    other = store.build({"option": "noise@seed=1"}, make)
+    with pytest.raises(Inapplicable) as caught:
+        origin._entry(option(f"{SLIM},weights=zoo"), other)
+    assert str(caught.value) == (
+        f"the zoo's {SLIM} was trained on some of the validation images of dataset noise@seed=1; "
+        "use all images and seed=0 there, or weights=train"
     )
 
 

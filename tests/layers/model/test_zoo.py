@@ -58,6 +58,11 @@ def test_a_file_is_what_its_page_says(entry):
 
 
 @pytest.mark.parametrize("entry", ENTRIES)
+def test_it_is_known_which_split_it_was_trained_on(entry):
+    assert entry.dataset in zoo.SPLITS
+
+
+@pytest.mark.parametrize("entry", ENTRIES)
 def test_no_file_is_without_a_page(entry):
     assert {path.stem for path in entry.file.parent.glob("*.safetensors")} == {
         path.stem for path in entry.file.parent.glob("*.json")

@@ -1,5 +1,6 @@
 """Trained networks that come with dlas: weights in float16, each beside a page that tells how it was trained."""
 
+import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -18,6 +19,11 @@ if TYPE_CHECKING:
 
 FOLDER = Path(__file__).parent
 TOLERANCE = 0.02  # deviations; another decoder stays below a tenth of it, another normalisation is far beyond
+# The split that the networks were trained on, by what `split` gives for it.
+SPLITS = {
+    "CIFAR-10-JPEG75": "8021d6dc7dd61957b693e4290350c099bc1ec78db65abb27b2e3f36f7456474e",
+    "Fashion-MNIST": "76e17c87c89d561af2c049176d2059f806a0473e73e254e60edc869e1ca1ac05",
+}
 
 
 @dataclass(frozen=True)
@@ -44,6 +50,10 @@ class Entry:
             return False
         return bool(np.abs(class_means(source) - np.array(self.means)).max() < TOLERANCE)
 
+    def spares(self, source: Artifact) -> bool:
+        """Whether it was trained on the training images of such data alone, none of their validation images."""
+        return split(source) == SPLITS[self.dataset]
+
 
 @cache
 def entries() -> tuple[Entry, ...]:
@@ -67,6 +77,11 @@ def load(entry: Entry) -> "dict[str, torch.Tensor]":
     from safetensors.torch import load_file
 
     return load_file(entry.file)
+
+
+def split(source: Artifact) -> str:
+    """SHA-256 of the validation images' labels, in their order: another seed draws another one."""
+    return hashlib.sha256(data.labels(source, "validation").tobytes()).hexdigest()
 
 
 def class_means(source: Artifact) -> NDArray[np.float64]:
