@@ -16,9 +16,10 @@ from dlas.study.lacking import Runs, lacking, limits
 from dlas.study.plan import Cell, Plan
 from dlas.study.progress import Listen, Progress, time_left
 from dlas.study.proving import Admission
-from dlas.study.timing import Order
+from dlas.study.timing import Order, Timed
 
 BLOCK = 12  # cells beside the baseline
+SETS = 3  # of processes in a row that may fail as a whole, as where somebody killed the reference kernel's child
 TRIES = 2  # a child that died or hung while it was timed is given one more chance, in another set of processes
 
 
@@ -39,6 +40,7 @@ class Measurer:
         self._cells = {cell.key: cell for cell in plan.possible}
         self._troubles: Counter[str] = Counter()
         self._paces: dict[str, Pace] = {}
+        self._lost = 0
 
     def measure(self) -> None:
         """Measure until no cell lacks runs; another process that measures the same study shares the work."""
@@ -81,12 +83,28 @@ class Measurer:
         asked = self._plan.study.measure
         title = f"process {process + 1}"
         order = Order(tuple(cells), self._plan.baseline.key, scores, self._paces, self._limits, asked, seed, title)
-        found = self._bench.time(order, self)
+        found = self._timed(order)
         margin, budget = self._limits.margin, self._limits.budget
         self._paces |= {timed.key: Pace(**timed.facts["pace"]) for timed in found}
         runs = [RunRow(block, t.key, process, t.outcome, margin, budget, t.facts, t.samples) for t in found]
         self._journal.note_runs(runs)
         self._lacking()
+
+    def _timed(self, order: Order) -> list[Timed]:
+        """What the bench timed; nothing where the set was lost, which leaves its cells lacking their runs."""
+        try:
+            found = self._bench.time(order, self)
+        except BuildFailed as problem:
+            self._lost += 1
+            if self._lost == SETS:
+                raise BuildFailed(
+                    f"{SETS} sets of processes failed beside their cells, the last because {problem}; "
+                    "see `dlas doctor`, then run again"
+                ) from problem
+            self.tell(f"{order.title} was lost ({problem}); it is done again")
+            return []
+        self._lost = 0
+        return found
 
     def _row(self, cell: Cell) -> CellRow | None:
         return self._journal.cell(self._plan.host.fingerprint, cell.key)

@@ -4,17 +4,19 @@ import datetime
 import os
 import secrets
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from typing import TypeVar
 
 from dlas import host
 from dlas.artifacts import Store
 from dlas.errors import CubeError
 from dlas.host import Host, revive
 from dlas.measure.noise import too_noisy
+from dlas.process import Died
 from dlas.study.building import Builder, Failure
 from dlas.study.conduct import Conduct
 from dlas.study.crew import Bench, Crew, Unserved
@@ -26,6 +28,7 @@ from dlas.study.plan import HERE, Cell, Plan, journal_path, names, plan
 from dlas.study.progress import WARNING, Listen, Progress
 from dlas.study.spec import Study
 
+T = TypeVar("T")
 _PEAK_BUDGET = 1.0  # s a cell from which a second for the host's peaks is little
 
 
@@ -106,13 +109,21 @@ def _measure(tasks: Sequence[_Task], store: Store, out: Path, crew: Crew, listen
 
 def _look(part: Plan, bench: Bench, journal: Journal, session: int, tell: Listen) -> None:
     """Say, before anything is measured, if the host is too noisy for what is asked, and keep what was seen."""
-    seen, asked = bench.glance(), part.study.measure
+    seen, asked = _again(bench.glance), part.study.measure
     journal.add_to_environment(session, {"noise": asdict(seen)})
     if asked.budget >= _PEAK_BUDGET:
-        journal.add_to_environment(session, {"peak": asdict(bench.peak())})
+        journal.add_to_environment(session, {"peak": asdict(_again(bench.peak))})
     sentence = too_noisy(seen, asked.margin, asked.budget, asked.processes)
     if sentence:
         tell(Progress(WARNING, 0, 0, sentence))
+
+
+def _again(look: Callable[[], T]) -> T:
+    """What somebody sees; once more where somebody killed a child of theirs."""
+    try:
+        return look()
+    except Died:
+        return look()
 
 
 def unfinished(planned: Plan, out: Path) -> list[Cell]:

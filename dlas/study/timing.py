@@ -4,7 +4,7 @@ It knows no journal and no plan, so that it runs in whatever process stands on t
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 from dlas.artifacts import Store
@@ -13,7 +13,7 @@ from dlas.host import Host
 from dlas.measure.pace import Pace
 from dlas.measure.rounds import Limits, Member, loading_order, run_rounds
 from dlas.measure.samples import Samples
-from dlas.measure.session import KernelSession, Session
+from dlas.measure.session import KernelSession, Session, Subject
 from dlas.measure.surroundings import throttling
 from dlas.process import Message
 from dlas.study import proving
@@ -64,7 +64,10 @@ class Notes(Protocol):
 
 
 def time_cells(order: Order, store: Store, host: Host, notes: Notes) -> list[Timed]:
-    """Open and prove the cells, run the rounds; all that was timed, or nothing where no cell could be opened."""
+    """Open and prove the cells, run the rounds; all that was timed, or nothing where no cell could be opened.
+
+    Raises BuildFailed where the reference kernel's child fails before the rounds.
+    """
     opened: dict[str, Session] = {}
     throttled = throttling().times
     try:
@@ -73,7 +76,7 @@ def time_cells(order: Order, store: Store, host: Host, notes: Notes) -> list[Tim
             _open(cell, order, store, host, notes, opened)
         if not opened:
             return []
-        opened[KERNEL] = _open_kernel(order, store, host)
+        opened[KERNEL] = _open_kernel(next(opened[c.key].subject for c in order.cells if c.key in opened), order)
         members = {k: Member(s, s.subject.wall, order.paces.get(k)) for k, s in opened.items()}
         _run(members, order, notes)
         meanwhile = throttling().times - throttled
@@ -96,10 +99,14 @@ def _open(cell: Cell, order: Order, store: Store, host: Host, notes: Notes, open
         notes.trouble(cell.key, problem, "loading")
 
 
-def _open_kernel(order: Order, store: Store, host: Host) -> Session:
-    """The reference kernel, in a child like those of the cells."""
-    session = KernelSession(proving.subject(order.cells[0], store, host), order.measure.timeout)
-    session.load()
+def _open_kernel(beside: Subject, order: Order) -> Session:
+    """The reference kernel, in a child like that of the first cell."""
+    session = KernelSession(replace(beside, key=KERNEL), order.measure.timeout)
+    try:
+        session.load()
+    except BuildFailed:
+        session.close()
+        raise
     return session
 
 
