@@ -163,8 +163,8 @@ def _entry(option: Architecture, source: Artifact) -> zoo.Entry:
         )
     if not entry.spares(source):
         raise Inapplicable(
-            f"the zoo's {zoo_text(option)} was trained on some of the validation images of dataset {dataset}; "
-            "use all images and seed=0 there, or weights=train"
+            f"the zoo's {zoo_text(option)} was trained on another split than that of dataset {dataset}, so perhaps on its "
+            "validation images; use all images and seed=0 there, or weights=train"
         )
     return entry
 

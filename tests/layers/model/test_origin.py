@@ -173,8 +173,8 @@ def test_another_split_whose_validation_images_were_trained_on_is_told(menagerie
     with pytest.raises(Inapplicable) as caught:
         origin._entry(option(f"{SLIM},weights=zoo"), other)
     assert str(caught.value) == (
-        f"the zoo's {SLIM} was trained on some of the validation images of dataset noise@seed=1; "
-        "use all images and seed=0 there, or weights=train"
+        f"the zoo's {SLIM} was trained on another split than that of dataset noise@seed=1, so perhaps on its "
+        "validation images; use all images and seed=0 there, or weights=train"
     )
 
 
