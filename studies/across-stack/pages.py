@@ -21,12 +21,14 @@ from dlas import api
 from dlas.analysis import best, effects
 from dlas.analysis.quantities import estimates, flat
 from dlas.errors import CubeError
+from dlas.merge import apart
 from dlas.rounding import with_interval
+from dlas.study.plan import HERE
 
-HERE = Path(__file__).parent
-README = HERE / "README.md"
-FIGURES = HERE / "figures"
-REFERENCE = HERE.parents[1] / "artifacts" / "reference" / "across-stack"
+FOLDER = Path(__file__).parent
+README = FOLDER / "README.md"
+FIGURES = FOLDER / "figures"
+REFERENCE = FOLDER.parents[1] / "artifacts" / "reference" / "across-stack"
 START, END = "<!-- from the cube -->\n", "<!-- end of what is from the cube -->\n"
 SMOKE = "smoke"
 Rows = Sequence[Sequence[str]]
@@ -38,10 +40,15 @@ def newest() -> Path:
 
 
 def text(cube: xr.Dataset) -> str:
-    """All that the README says of a cube, in Markdown."""
-    parts = (_label, _measured, _obstacles, _claims, _bars, _techniques, _primitives, _seeds, _matters)
+    """All that the README says of a cube, in Markdown: tables and sentences of each host's cells by themselves."""
+    hosts = apart(cube)
+    lines = [line for part in (_label, _measured, _obstacles, _claims) for line in part(cube)]
+    for name, own in hosts.items():
+        lines += [f"## On {name}", ""] if len(hosts) > 1 else []
+        lines += [line for part in (_bars, _techniques, _primitives, _seeds, _matters) for line in part(own)]
+    lines += ["## Everywhere", ""] if len(hosts) > 1 else []
     pictures = [f"![{title}](figures/{name}.svg)\n" for name, (title, _) in PICTURES.items()]
-    return "\n".join([*(line for part in parts for line in part(cube)), "### Pictures", "", *pictures])
+    return "\n".join([*lines, "### Pictures", "", *pictures])
 
 
 # --- what was measured ---------------------------------------------------------------------------------------------
@@ -65,15 +72,22 @@ def _label(cube: xr.Dataset) -> list[str]:
 
 def _measured(cube: xr.Dataset) -> list[str]:
     counts = Counter(status for status in flat(cube, "status") if status != "unplanned")
-    host = json.loads(cube.attrs["host"])
-    noise = json.loads(cube.attrs["noise"]).get("", {})
     days = ", ".join(json.loads(cube.attrs["measured"]))
     words = ", ".join(f"{count} {status}" for status, count in counts.most_common())
-    told = [f"{sum(counts.values())} cells: {words}. Measured on {days}: {host['cpu']}, {host['cores']} processors."]
-    if noise:
-        known = f"±{100 * noise['half']:.2g} %"
-        told.append(f"A look of {noise['seconds']:.2g} s at that host knew a kernel's ratio to itself to {known}.")
-    return ["### What was measured", "", " ".join(told), ""]
+    hosts = [_host(name, own) for name, own in apart(cube).items()]
+    told = [f"{sum(counts.values())} cells: {words}. Measured on {days}: {'; '.join(place for place, _ in hosts)}."]
+    return ["### What was measured", "", " ".join([*told, *(noise for _, noise in hosts if noise)]), ""]
+
+
+def _host(name: str, own: xr.Dataset) -> tuple[str, str]:
+    """What a host is, and how well it measured."""
+    host, noise = json.loads(own.attrs["host"]), json.loads(own.attrs["noise"]).get(HERE)
+    place = f"{host['cpu']}, {host['cores']} processors"
+    if not noise:
+        return f"{name} ({place})" if name else place, ""
+    look = f"A look of {noise['seconds']:.2g} s at {name or 'that host'}"
+    known = f"{look} knew a kernel's ratio to itself to ±{100 * noise['half']:.2g} %."
+    return f"{name} ({place})" if name else place, known
 
 
 def _obstacles(cube: xr.Dataset) -> list[str]:

@@ -1,10 +1,13 @@
 """Cubes of the study's options with planted figures."""
 
+from dataclasses import replace
+
 import numpy as np
-from handmade import interval
+from handmade import HOST, interval
 
 from dlas import accessor  # noqa: F401 - gives cubes their `.dlas`
 from dlas.cube import build
+from dlas.merge import merge
 from dlas.realise import Realisation, Step
 from dlas.stack import Stack
 from dlas.study.plan import Cell, Plan
@@ -22,6 +25,12 @@ def planted(values, host, baseline=BASELINE):
     cells = tuple(Cell(s, labels[s], labels[s], Realisation(_DONE, (_DONE,), _DONE)) for s in stacks)
     plan = Plan(Study("planted", baseline, (Part({"compression": ("none",)}),), Measure()), host, cells)
     return build(plan, {labels[stack]: figures for stack, figures in stacks.items()}, [])
+
+
+def two_hosts(here, there, model="Big CPU"):
+    """A merged cube of hosts `one` and `two`, the latter of a processor model, from stacks with their figures."""
+    other = replace(HOST, cpu=model, memory=2 * HOST.memory)
+    return merge({"one": [planted(here, HOST)], "two": [planted(there, other)]})
 
 
 def figures_of(log_latency, accuracy=0.9, error=0.01, accuracy_error=0.002, **more):

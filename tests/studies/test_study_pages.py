@@ -1,12 +1,13 @@
 """The study's README says what its cube says, and nothing else; what is committed was measured."""
 
 import json
+import re
 
 import keep
 import pages
 import pytest
 from handmade import HOST
-from stacks import figures_of, planted
+from stacks import figures_of, planted, two_hosts
 
 from dlas import api, cube
 
@@ -49,6 +50,21 @@ def test_tables_hold_what_was_planted(small):
     assert "| `fp16` | 1.65× (1) | -1.0 (-1.0 to -1.0; 2) |" in said  # the same stack uncompressed, native
     assert "| `none` | 0.78× (1) |" in said  # direct against native
     assert "No cell of this cube stands beside a bar of 2018." in said
+
+
+def test_of_a_merged_cube_each_host_has_tables_of_its_own_and_claims_go_across(tmp_path):
+    gain = [({"compression": "fp16"}, figures_of(log, 0.89, macs=5e5)) for log in (-0.5, 1.0)]
+    cube = two_hosts([gain[0], ({"hardware": "cpu@threads=2"}, figures_of(-0.5))], [gain[1]])
+    cube.attrs["noise"] = json.dumps({"two": {"half": 0.05, "seconds": 0.2}})
+    said = pages.text(cube)
+    assert "5 cells: 5 ok. Measured on : one (Toy CPU, 2 processors); two (Big CPU, 2 processors)." in said
+    assert "A look of 0.2 s at two knew a kernel's ratio to itself to ±5 %." in said
+    _, one, two = re.split("^## On .*$", said, flags=re.M)
+    assert "| `fp16` | 1.65× (1) |" in one
+    assert "| `fp16` | 0.37× (1) |" in two
+    assert "**supported** | 1 of 1 bear out, 0 contradict; for it most clearly: fp16 multiplies latency by 2.72" in said
+    pages.draw(cube, tmp_path)
+    assert {file.stem for file in tmp_path.iterdir()} == set(pages.PICTURES)
 
 
 def test_only_the_smoke_study_is_labelled_as_no_answer(small):

@@ -1,7 +1,5 @@
 """The study's claims: what is planted in a cube comes out of it, and what a cube cannot tell is said."""
 
-from dataclasses import replace
-
 import claims
 import numpy as np
 import pytest
@@ -9,10 +7,9 @@ import seeds
 import xarray
 from evidence import Evidence, Stated, judge
 from handmade import HOST
-from stacks import figures_of, planted
+from stacks import figures_of, planted, two_hosts
 
 from dlas.analysis.claims import INCONCLUSIVE, REFUTED, SUPPORTED, UNTESTABLE
-from dlas.merge import merge
 
 
 def judged(rule, *effects, error=1.0):
@@ -159,11 +156,9 @@ def test_executables_of_one_network_are_one_piece_of_evidence_for_its_accuracy()
 # --- several hosts ---------------------------------------------------------------------------------------------------
 
 
-def two_hosts(here, there, model="Big CPU"):
-    """A merged cube of the same cells on two hosts, each with log latencies of its own."""
-    hosts = {"one": (HOST, here), "two": (replace(HOST, cpu=model, memory=2**34), there)}
-    cubes = {name: [planted([(c, figures_of(log)) for c, log in of], host)] for name, (host, of) in hosts.items()}
-    return merge(cubes)
+def two(here, there, **more):
+    """A merged cube of cells on two hosts, each with log latencies of its own."""
+    return two_hosts(*([(changes, figures_of(log)) for changes, log in of] for of in (here, there)), **more)
 
 
 PLAIN, FP16, THREADS = {}, {"compression": "fp16"}, {"hardware": "cpu@threads=2"}
@@ -171,17 +166,17 @@ SMALL = [(PLAIN, 0.0), (FP16, 0.0), (THREADS, -0.5), ({**FP16, **THREADS}, -1.5)
 
 
 def test_what_a_technique_gains_is_compared_between_processors_and_never_between_threads():
-    found = verdict_on("2", two_hosts(SMALL, [(PLAIN, 0.5), (FP16, -0.2), (THREADS, 0.0), ({**FP16, **THREADS}, 0.0)]))
+    found = verdict_on("2", two(SMALL, [(PLAIN, 0.5), (FP16, -0.2), (THREADS, 0.0), ({**FP16, **THREADS}, 0.0)]))
     assert found.verdict == SUPPORTED
     (piece,) = found.pieces
     assert piece.told.startswith("fp16 multiplies latency by 0.497 [")
     assert "with cpu@at=two, by 1.000 [" in piece.told
-    assert verdict_on("2", two_hosts(SMALL, [(PLAIN, 0.5), (FP16, 0.5), (THREADS, 0.0)])).verdict == INCONCLUSIVE
+    assert verdict_on("2", two(SMALL, [(PLAIN, 0.5), (FP16, 0.5), (THREADS, 0.0)])).verdict == INCONCLUSIVE
     assert verdict_on("2", planted([(c, figures_of(log)) for c, log in SMALL], HOST)).verdict == UNTESTABLE
 
 
 def test_two_machines_of_one_model_are_no_other_hardware():
-    found = verdict_on("2", two_hosts(SMALL, [(PLAIN, 0.5), (FP16, -0.2)], HOST.cpu))
+    found = verdict_on("2", two(SMALL, [(PLAIN, 0.5), (FP16, -0.2)], model=HOST.cpu))
     assert (found.verdict, found.told) == (
         UNTESTABLE,
         "the cube has one processor model; ceilings and threads are no other hardware",
@@ -189,7 +184,7 @@ def test_two_machines_of_one_model_are_no_other_hardware():
 
 
 def test_other_claims_are_judged_within_each_host_whose_name_is_told():
-    cube = two_hosts(SMALL, [(PLAIN, 0.5), (FP16, -0.2), ({"codegen": "openvino"}, 0.0)])
+    cube = two(SMALL, [(PLAIN, 0.5), (FP16, -0.2), ({"codegen": "openvino"}, 0.0)])
     found = verdict_on("8b", cube)
     assert [piece.told.rpartition(", ")[2] for piece in found.pieces] == ["on one", "on one", "on two"]
     assert [piece.effect for piece in found.pieces] == pytest.approx([np.log(1.05) - gain for gain in (0, 1, 0.7)])
