@@ -52,6 +52,7 @@ class Builder:
                     for future in finished:
                         self._finish(future, running.pop(future))
             except BaseException:
+                pool.shutdown(wait=False, cancel_futures=True)
                 self._maker.stop()
                 raise
         return self._failures

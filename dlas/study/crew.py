@@ -169,7 +169,7 @@ class Children:
 
     def make(self, step: Step, timeout: float, report: Report) -> None:
         """Do a step, an exclusive one under the measuring lock; a child that somebody killed is started once more."""
-        with measuring_lock() if step.exclusive else nullcontext():
+        with measuring_lock(lambda: self._stopping) if step.exclusive else nullcontext():
             self._make(step, timeout, report)
 
     def _make(self, step: Step, timeout: float, report: Report) -> None:

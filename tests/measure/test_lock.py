@@ -1,5 +1,6 @@
 """One process of a host measures at a time; forked processes stand for other studies."""
 
+import errno
 import multiprocessing
 import os
 import signal
@@ -8,6 +9,7 @@ import sys
 
 import pytest
 
+from dlas.errors import BuildFailed, StudyError
 from dlas.measure import lock
 from dlas.measure.lock import measuring_lock
 
@@ -103,3 +105,48 @@ def test_a_child_that_outlives_the_measurement_does_not_keep_the_lock():
     finally:
         other.let_go()
         sleeper.communicate()
+
+
+# --- threads that wait, and files of other users ----------------------------------------------------------------
+
+
+def test_a_thread_that_waits_gives_up_when_it_is_told_to_and_leaves_the_lock_to_others():
+    other = Other().take()
+    assert other.says("held")
+    with pytest.raises(BuildFailed, match=r"^stopped while it waited"), measuring_lock(lambda: True):
+        pytest.fail("it is held by another")
+    other.let_go()
+    with measuring_lock(lambda: False):
+        assert not Other().take().said.poll(0.3)
+
+
+@pytest.fixture
+def narrow():
+    before = os.umask(0o077)
+    yield
+    os.umask(before)
+
+
+def test_the_file_is_open_to_every_user_whatever_the_umask(narrow):
+    with measuring_lock():
+        assert lock.LOCK.stat().st_mode & 0o777 == 0o444
+
+
+def test_a_file_that_another_user_keeps_for_himself_is_told_in_one_sentence(monkeypatch):
+    def refuse(path, flags, mode=0o777):
+        raise PermissionError(errno.EACCES, "Permission denied", path)
+
+    monkeypatch.setattr(lock.os, "open", refuse)
+    with pytest.raises(StudyError) as problem, measuring_lock():
+        pytest.fail("it cannot be opened")
+    assert str(problem.value) == (
+        f"the host's measuring lock {lock.LOCK} cannot be opened (permission denied); "
+        f"its owner may let others in with `chmod a+r {lock.LOCK}`"
+    )
+
+
+def test_two_that_make_the_file_at_once_lock_the_same_one(monkeypatch):
+    lock.LOCK.touch(0o444)
+    handle = lock._made()
+    assert os.fstat(handle).st_ino == lock.LOCK.stat().st_ino
+    os.close(handle)

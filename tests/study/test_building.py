@@ -1,14 +1,18 @@
 """What a builder tells while it builds; building itself is tested with whole studies."""
 
+import threading
 import time
 from contextlib import contextmanager
 
 import pytest
 
+from dlas.measure import lock
 from dlas.realise import Step
-from dlas.study import crew
+from dlas.study import building, crew
 from dlas.study.building import Builder
 from dlas.study.forecast import Forecast
+
+LONG = 30  # s until a test gives up; nothing waits that long
 
 
 def test_the_time_left_counts_the_part_of_a_step_that_is_done(store):
@@ -49,7 +53,8 @@ def test_it_is_done_under_the_measuring_lock(store, monkeypatch):
     held = []
 
     @contextmanager
-    def lock():
+    def lock(stopped):
+        assert not stopped()
         held.append(True)
         yield
         held.pop()
@@ -60,3 +65,23 @@ def test_it_is_done_under_the_measuring_lock(store, monkeypatch):
     for ingredients in ({"primitive": "mixed"}, {"primitive": "direct"}):
         crew.Children(store).make(Step("codegen", "tvm", (), ingredients), 1, lambda _: None)
     assert seen == [True, False]
+
+
+def test_an_interrupt_ends_a_step_that_waits_for_the_measuring_lock(store, monkeypatch, tmp_path):
+    monkeypatch.setattr(lock, "LOCK", tmp_path / "measuring.lock")
+    begun, ended = threading.Event(), threading.Event()
+
+    def interrupted(*_, **__):
+        assert begun.wait(LONG)
+        raise KeyboardInterrupt
+
+    def build():
+        steps = [Step("codegen", "tvm", (), {"primitive": "mixed"})]
+        with pytest.raises(KeyboardInterrupt):
+            Builder(store, 1, LONG, lambda _: begun.set()).build(steps)
+        ended.set()
+
+    monkeypatch.setattr(building, "wait", interrupted)
+    with lock.measuring_lock():
+        threading.Thread(target=build, daemon=True).start()
+        assert ended.wait(LONG)
