@@ -18,6 +18,8 @@ CHOICES = ("zoo", "train", "random")
 PACKAGES = ("torch", "torchvision", "onnxscript", "onnxruntime")
 BY_NORM = "by norm"  # the family of networks that are known by name only
 SETTLING_IMAGES = 64
+# What networks raise for images of a size that they cannot take.
+UNSUITABLE = (RuntimeError, ValueError, AssertionError, IndexError)
 
 
 class Architecture(Protocol):
@@ -86,7 +88,7 @@ def fresh(option: Architecture, source: Artifact) -> "torch.nn.Module":
         module = option.module(shape, classes)
         with torch.no_grad():
             output = module.eval()(torch.zeros(2, *shape))
-    except (RuntimeError, ValueError, AssertionError, IndexError) as problem:
+    except UNSUITABLE as problem:
         size = "x".join(map(str, shape))
         reason = str(problem).partition("\n")[0]
         raise Inapplicable(
@@ -163,8 +165,8 @@ def _entry(option: Architecture, source: Artifact) -> zoo.Entry:
         )
     if not entry.spares(source):
         raise Inapplicable(
-            f"the zoo's {zoo_text(option)} was trained on another split than that of dataset {dataset}, so perhaps on its "
-            "validation images; use all images and seed=0 there, or weights=train"
+            f"the zoo's {zoo_text(option)} was trained on another split than that of dataset {dataset}, so perhaps on "
+            "its validation images; use all images and seed=0 there, or weights=train"
         )
     return entry
 

@@ -5,8 +5,8 @@ import sys
 import pytest
 import torch
 
-from dlas import realise, registry
-from dlas.errors import OptionError
+from dlas import process, realise, registry
+from dlas.errors import BuildFailed, OptionError
 from dlas.host import Host
 from dlas.layers.model import origin
 from dlas.stack import Stack
@@ -24,6 +24,9 @@ def none(shape, classes):
 
 def other(shape, classes):
     return network(shape, classes + 1)
+
+def demanding(shape, classes):
+    raise ValueError("shape has no depth")
 
 value = 3
 """
@@ -55,6 +58,7 @@ def test_the_text_is_canonical():
     ("target", "sentence"),
     [
         ("nowhere:f", "there is no module 'nowhere'; run in its folder, or name that in PYTHONPATH"),
+        ("mine.where:f", "there is no module 'mine.where'; run in its folder, or name that in PYTHONPATH"),
         ("no.where:f", "there is no module 'no.where'; run in its folder, or name that in PYTHONPATH"),
         ("mine:missing", "mine has no function 'missing'; write package.module:function"),
         ("mine:value", "mine has no function 'value'; write package.module:function"),
@@ -74,6 +78,48 @@ def test_a_network_for_other_classes_is_told(own, small):
     assert str(caught.value) == (
         "model python@mine:other gives (2, 5) for two images; it must give one tensor of shape (2, 4)"
     )
+
+
+def test_what_the_function_raises_is_told_as_what_it_is(own, small):
+    with pytest.raises(BuildFailed) as caught:
+        origin.fresh(option("python@mine:demanding"), small)
+    assert str(caught.value) == (
+        "model python@mine:demanding: the function raised ValueError (shape has no depth); mend it"
+    )
+
+
+@pytest.fixture
+def package(own, monkeypatch):
+    """A user's package, whose own module cannot be run."""
+    monkeypatch.setattr(sys, "path", [str(own), *sys.path])
+    for name, text in {"__init__": "def broken(:", "net": SOURCE, "blocks/small": "width = 8"}.items():
+        path = own / "nets" / f"{name}.py"
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+    return own / "nets"
+
+
+def test_nothing_of_a_package_is_run_before_the_network_is_built(package, store, small):
+    step = realise.realisation(Stack(model="python@nets.net:network"), (), HOST).networks[0]
+    message = {"step": {**realise.as_message(step), "inputs": [small.key]}, "store": str(store.root)}
+    environment = {**process.environment(1), "PYTHONPATH": str(package.parent)}
+    with (
+        process.Child([sys.executable, "-m", "dlas.realise"], environment) as child,
+        pytest.raises(BuildFailed, match=r"^SyntaxError: invalid syntax \(__init__\.py, line 1\)$"),
+    ):
+        child.ask(message, 60)
+
+
+def test_all_python_files_of_a_package_decide_the_key(package, forget):
+    def found():
+        forget()
+        return option("python@nets.net:network").ingredients()
+
+    before = found()
+    (package / "weights.pt").write_bytes(b"1")
+    assert found() == before
+    (package / "blocks" / "small.py").write_text("width = 16", encoding="utf-8")
+    assert found() != before
 
 
 def test_the_modules_source_decides_the_key(own, forget):
