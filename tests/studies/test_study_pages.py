@@ -47,9 +47,17 @@ def test_tables_hold_what_was_planted(small):
     said = pages.text(small)
     assert "5 cells: 4 ok, 1 failed." in said
     assert "| failed | 1 | it crashed |" in said
-    assert "| `fp16` | 1.65× (1) | -1.0 (-1.0 to -1.0; 2) |" in said  # the same stack uncompressed, native
+    assert "| `fp16` | 1.65× (1) | -1.0 (1) |" in said  # the same stack uncompressed, native
     assert "| `none` | 0.78× (1) |" in said  # direct against native
     assert "No cell of this cube stands beside a bar of 2018." in said
+
+
+def test_accuracy_is_averaged_over_networks_whatever_number_of_executables_they_have():
+    fp16, other = {"compression": "fp16"}, {"model": "vgg16@width=0.2"}
+    values = [(other, figures_of(0.0)), ({**other, **fp16}, figures_of(0.0, 0.80)), (fp16, figures_of(0.0, 0.90))]
+    for more in ({"primitive": "direct"}, {"codegen": "openvino"}, {"model": "resnet18@width=0.2,seed=1"}):
+        values += [(more, figures_of(0.0)), ({**more, **fp16}, figures_of(0.0, 0.90))]
+    assert "| -5.0 (-10.0 to +0.0; 2) |" in pages.text(planted(values, HOST))
 
 
 def test_of_a_merged_cube_each_host_has_tables_of_its_own_and_claims_go_across(tmp_path):
