@@ -52,13 +52,25 @@ class Operator:
 # --- writing ----------------------------------------------------------------------------------------------------
 
 
-def save_module(module: "torch.nn.Module", out: Path, model: str, source: Artifact, trained: bool) -> dict[str, Any]:
-    """Write a float32 torch module as a network for the data in `source`; returns its facts."""
+def save_module(
+    module: "torch.nn.Module",
+    out: Path,
+    model: str,
+    source: Artifact,
+    trained: bool,
+    check: Callable[[Path], None] | None = None,
+) -> dict[str, Any]:
+    """Write a float32 torch module as a network for the data in `source`; returns its facts.
+
+    `check` is called with the ONNX file before whole sets of images are scored, and may raise.
+    """
     from safetensors.torch import save_file
 
     module.eval()
     shape = source.facts["shape"]
     _export(module, shape, out / ONNX)
+    if check:
+        check(out / ONNX)
     shapes = {name: _final_shape(child) for name, child in module.named_modules()}
     (out / SHAPES).write_text(json.dumps({k: v for k, v in shapes.items() if v}, indent=1), encoding="utf-8")
     save_file({key: value.contiguous() for key, value in module.state_dict().items()}, out / WEIGHTS)

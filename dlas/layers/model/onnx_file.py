@@ -46,9 +46,8 @@ class OnnxFile:
         _settle_sizes(model, source.facts["shape"])
         onnx.save(model, path)
         _check_batch(place, path, source)
-        facts = network.save_onnx(out, text, source)
         sanity.check(text, path, source)
-        return facts
+        return network.save_onnx(out, text, source)
 
 
 def _read(place: str, path: Path) -> "onnx.ModelProto":

@@ -70,11 +70,13 @@ def make(
     else:
         path = given[option.weights]
         _fill(module, read(path), f"model {text}: {path}")
+
+    def check(path: Path) -> None:
+        if option.weights not in ("random", "train"):
+            sanity.check(text, path, source)
+
     report({"doing": "export"})
-    facts |= network.save_module(module, out, text, source, option.weights != "random")
-    if option.weights not in ("random", "train"):
-        sanity.check(text, out / network.ONNX, source)
-    return facts
+    return facts | network.save_module(module, out, text, source, option.weights != "random", check)
 
 
 def fresh(option: Architecture, source: Artifact) -> "torch.nn.Module":

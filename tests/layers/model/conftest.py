@@ -5,7 +5,7 @@ from functools import partial
 import drawn
 import pytest
 
-from dlas import registry
+from dlas import network, registry
 
 
 @pytest.fixture
@@ -30,3 +30,13 @@ def build(store, tmp_path):
         return store.build(recipe, lambda out, work: option.make(source, given, text, out, work, lambda message: None))
 
     return make
+
+
+@pytest.fixture
+def unscored(monkeypatch):
+    """Fails where whole sets of images are scored."""
+
+    def scored(*arguments):
+        raise AssertionError
+
+    monkeypatch.setattr(network, "accuracies", scored)

@@ -146,6 +146,7 @@ def test_what_cannot_be_taken_is_told(model, sentence, take):
     assert sentence.replace("0x8x8x3", "?x8x8x3") in told
 
 
+@pytest.mark.usefixtures("unscored")
 def test_a_network_for_another_normalisation_stops_the_study(take, bright):
     model = linear()
     (weight,) = [tensor for tensor in model.graph.initializer if tensor.name == "weight"]

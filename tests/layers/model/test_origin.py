@@ -187,6 +187,7 @@ def test_a_network_from_the_zoo_has_exactly_its_weights(menagerie, build, small,
     assert all(torch.equal(state[name], weights[name].half().float()) for name in zoo.load(menagerie))
 
 
+@pytest.mark.usefixtures("unscored")
 def test_given_weights_no_better_than_chance_stop_the_study(build, small, weights, tmp_path):
     path = tmp_path / "mine.pt"
     torch.save(weights, path)
