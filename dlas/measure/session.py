@@ -41,11 +41,12 @@ class Session:
         env = {**environment(command.place.threads), **subject.ceiling}
         self._child = Child(command.argv, env, command.cpus)
         self.loaded: Message = {}
-        self.peak_memory = 0
         self.clock = ""
 
     def load(self) -> Message:
-        """Load the executable; returns `cold_start` in seconds, `evidence`, and `check` against the reference."""
+        """Load the executable; returns `cold_start` in seconds, `peak_memory` in bytes beyond an empty child,
+        `evidence`, and `check` against the reference.
+        """
         subject = self.subject
         folders = {name: str(getattr(subject, name)) for name in ("executable", "network", "data")}
         request = {"do": "load", "place": vars(subject.command.place), **folders}
@@ -66,7 +67,6 @@ class Session:
         """One step, which should take so many seconds."""
         request: dict[str, Any] = {"do": "step", "pace": vars(pace)}
         answer = self._child.ask(request, STEP_TIMEOUT + 10 * expected)
-        self.peak_memory = answer["peak_memory"]
         return [Repetition(*found) for found in answer["repetitions"]]
 
     def close(self) -> None:

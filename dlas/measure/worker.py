@@ -1,6 +1,5 @@
 """The measuring child: loads one executable, proves it, scores it, times it. It decides nothing."""
 
-import resource
 import time
 from collections.abc import Iterator
 from dataclasses import asdict
@@ -8,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import psutil
 from numpy.typing import NDArray
 
 from dlas import artifacts, data, fingerprint, network, process, registry
@@ -17,7 +15,7 @@ from dlas.data import Images
 from dlas.errors import BuildFailed
 from dlas.host import Place
 from dlas.layers.codegen import Runner
-from dlas.measure import pace
+from dlas.measure import memory, pace
 from dlas.measure.clocks import Clock, ProcessClock, ThreadClock
 from dlas.measure.kernel import ReferenceKernel
 from dlas.network import Logits
@@ -33,7 +31,6 @@ class Worker:
     """Answers the parent's requests one after the other."""
 
     def __init__(self) -> None:
-        self._empty = 0  # bytes in memory before there is an executable
         self._runner: Runner
         self._work: Any
         self._clock: Clock = ThreadClock()
@@ -57,7 +54,8 @@ class Worker:
         self._batch = executable.facts["batch"]
         self._labels = data.labels(self._source, "test")
         self._images = self._read(data.stratified_subset(self._labels, max(ROTATED, self._batch)))
-        self._empty = psutil.Process().memory_info().rss
+        memory.forget_peak()
+        empty = memory.resident()
         (option,) = registry.parse("codegen", executable.recipe["option"])
         start = time.perf_counter()
         place = Place(**request["place"])
@@ -66,10 +64,12 @@ class Worker:
         self._runner.infer()
         cold_start = time.perf_counter() - start
         self._work = self._runner.infer
+        check = self._against_reference(CHECKED)
         return {
             "cold_start": cold_start,
+            "peak_memory": max(0, memory.peak() - empty),  # before it is scored, which only one process is
             "evidence": asdict(self._runner.evidence()),
-            "check": self._against_reference(CHECKED),
+            "check": check,
             "call_overhead": self._overhead(option.idle(executable, place)),  # type: ignore[attr-defined]
             "runtime": {name: fingerprint.package_version(name) for name in getattr(option, "packages", ())},
         }
@@ -104,8 +104,7 @@ class Worker:
 
     def _step(self, request: Message) -> Message:
         found = pace.step(self._work, self._advance, pace.Pace(**request["pace"]), self._clock)
-        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
-        return {"repetitions": found, "peak_memory": max(0, peak - self._empty)}
+        return {"repetitions": found}
 
     def _advance(self) -> None:
         """Bring the next real image into the runtime's input."""

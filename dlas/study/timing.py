@@ -130,7 +130,6 @@ def _timed(key: str, member: Member, session: Session, throttled: int) -> Timed:
     facts = {
         **session.loaded,
         "clock": session.clock,
-        "peak_memory": session.peak_memory,
         "pace": vars(member.frozen),
         "wall": member.wall,
         "throttled": throttled,
