@@ -18,6 +18,7 @@ from dlas.errors import StoreError
 from dlas.fingerprint import digest, file_digest
 
 MANIFEST = "manifest.json"
+_CLOCK = "clock.json"  # when a build began, and the seconds before that; beside what it resumes from
 STORE = "DLAS_STORE"
 Facts = Mapping[str, Any]
 _WRITTEN = ("key", "recipe", "facts", "files", "seconds")
@@ -30,7 +31,7 @@ _SETTLED = 2.0  # s without a change: before, file systems may give one time to 
 
 @dataclass(frozen=True)
 class Artifact:
-    """What a build step left on disk; `seconds` is the wall time that it took."""
+    """What a build step left on disk; `seconds` is the wall time that it took, also before it was killed."""
 
     key: str
     folder: Path
@@ -105,8 +106,10 @@ class Store:
                 return found
             work = self.root / "work" / key
             out = work / "out"
+            earlier = _spent(work)
             shutil.rmtree(out, ignore_errors=True)
             out.mkdir(parents=True)
+            (work / _CLOCK).write_text(json.dumps({"start": time.time(), "earlier": earlier}), encoding="utf-8")
             start = time.monotonic()
             facts = make(out, work)
             manifest = {
@@ -114,7 +117,7 @@ class Store:
                 "recipe": recipe,
                 "facts": facts,
                 "files": {str(p.relative_to(out)): file_digest(p) for p in sorted(out.rglob("*")) if p.is_file()},
-                "seconds": round(time.monotonic() - start, 3),
+                "seconds": round(earlier + time.monotonic() - start, 3),
             }
             (out / MANIFEST).write_text(json.dumps(manifest, indent=1), encoding="utf-8")
             _sync(out)
@@ -185,6 +188,16 @@ class Store:
             return problem.errno in _OUT_OF_SPACE
         path = Path(str(problem.filename))
         return path == self.root or self.root in path.parents or path in self.root.parents
+
+
+def _spent(work: Path) -> float:
+    """Seconds of builds that did not come to their end, each up to the last thing that it left in `work`."""
+    try:
+        clock = json.loads((work / _CLOCK).read_text(encoding="utf-8"))
+        start, earlier = float(clock["start"]), float(clock["earlier"])
+        return earlier + max(0.0, max(path.stat().st_mtime for path in work.rglob("*")) - start)
+    except (OSError, ValueError, KeyError, TypeError):
+        return 0.0
 
 
 def users() -> Store:

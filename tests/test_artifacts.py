@@ -143,6 +143,30 @@ def test_a_killed_build_leaves_no_artifact_but_its_work_and_the_next_one_complet
     assert store.build(RECIPE, resume).facts == {"resumed": "epoch 3", "left": []}
 
 
+def test_the_time_before_a_kill_counts_and_the_time_until_it_goes_on_does_not(store, monkeypatch):
+    now = [1000.0]
+    monkeypatch.setattr(artifacts.time, "time", lambda: now[0])
+    monkeypatch.setattr(artifacts.time, "monotonic", lambda: now[0])
+
+    def cut_short(out, work):
+        os.utime(work / "clock.json", (now[0],) * 2)
+        os.utime(work / "out", (now[0],) * 2)
+        now[0] += 50
+        (work / "checkpoint").write_text("epoch 3")
+        os.utime(work / "checkpoint", (now[0],) * 2)
+        now[0] += 400  # after the last checkpoint, and until somebody goes on
+        raise RuntimeError
+
+    def resume(out, work):
+        now[0] += 30
+        return {}
+
+    for _ in range(2):
+        with pytest.raises(RuntimeError):
+            store.build(RECIPE, cut_short)
+    assert store.build(RECIPE, resume).seconds == 130
+
+
 def test_sweeping_removes_unfinished_work_but_not_what_a_process_holds(store):
     with pytest.raises(RuntimeError):
         store.build({"given": "up"}, fail)
