@@ -4,28 +4,79 @@ python docker/agree.py OUTSIDE.nc INSIDE.nc
 """
 
 import sys
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import xarray as xr
 
 from dlas import api
-from dlas.analysis.compare import compare
+from dlas.analysis.cells import baseline
+from dlas.analysis.compare import Change, compare, difference
+from dlas.cube import frame, label
+from dlas.measure.statistics import Interval
+from dlas.measure.verdict import discoveries, p_value
+from dlas.option import LAYERS
 
 MEASURED = {"ok", "unstable"}  # a busy machine makes one of the other; then latencies are not compared
 
 
-def disagreements(outside: str, inside: str) -> list[str]:
+def disagreements(outside: xr.Dataset, inside: xr.Dataset) -> list[str]:
     """A sentence for each cell whose accuracy differs at all, or whose latency differs beyond its interval."""
-    one, other = api.open_cube(outside), api.open_cube(inside)
+    changes = compare(outside, inside).changes
+    return [*(sentence for change in changes for sentence in _of(change)), *_by_ratio(changes, outside, inside)]
+
+
+def _of(change: Change) -> list[str]:
     found = []
-    for change in compare(one, other).changes:
-        if change.accuracy and change.accuracy.value:
-            found.append(f"{change.cell}: accuracy differs by {100 * change.accuracy.value:+.2f} pp")
-        if change.latency and change.latency_stands and change.statuses == ("ok", "ok"):
-            found.append(f"{change.cell}: {change.latency.value:.3f} times the latency")
-        if change.statuses[0] != change.statuses[1] and not MEASURED.issuperset(change.statuses):
-            found.append(f"{change.cell}: {change.statuses[0]} outside, {change.statuses[1]} inside")
+    if change.accuracy and change.accuracy.value:
+        found.append(f"{change.cell}: accuracy differs by {100 * change.accuracy.value:+.2f} pp")
+    if change.latency and change.latency_stands and _timed(change):
+        found.append(f"{change.cell}: {change.latency.value:.3f} times the latency")
+    if change.statuses[0] != change.statuses[1] and not MEASURED.issuperset(change.statuses):
+        found.append(f"{change.cell}: {change.statuses[0]} outside, {change.statuses[1]} inside")
     return found
 
 
+def _timed(change: Change) -> bool:
+    return change.statuses == ("ok", "ok")
+
+
+def _by_ratio(changes: Sequence[Change], outside: xr.Dataset, inside: xr.Dataset) -> list[str]:
+    """The same for cells timed by other clocks, by their ratios to the baseline: no ratio mixes clocks."""
+    cells = [change.cell for change in changes if _timed(change) and not change.latency]
+    ratios = [{cell: row for cell, row in _ratios(cube).items() if cell in cells} for cube in (outside, inside)]
+    unknown = [cell for cell in cells if any(np.isnan(side[cell].value) for side in ratios)]
+    logs = {cell: difference(ratios[1][cell], ratios[0][cell]) for cell in cells if cell not in unknown}
+    standing = discoveries([p_value(found) for found in logs.values()])
+    return [
+        *(f"{cell}: neither latency nor ratio to the baseline can be compared" for cell in unknown),
+        *(
+            f"{cell}: {found.exp().value:.3f} times the ratio to the baseline"
+            for (cell, found), stands in zip(logs.items(), standing, strict=True)
+            if stands
+        ),
+    ]
+
+
+def _ratios(cube: xr.Dataset) -> Mapping[str, Interval]:
+    """Logarithm of each cell's ratio to the baseline."""
+    rows: list[dict[str, Any]] = frame(cube).to_dict("records")
+    ends = [f"relative_latency{end}" for end in ("", "_low", "_high")]
+    names = [label({layer: row[layer] for layer in LAYERS}, baseline(cube)) for row in rows]
+    return {name: Interval(*np.log([row[end] for end in ends])) for name, row in zip(names, rows, strict=True)}
+
+
+def agreement(outside: xr.Dataset, inside: xr.Dataset) -> str:
+    """What was compared, where nothing disagrees."""
+    changes = [change for change in compare(outside, inside).changes if _timed(change)]
+    otherwise = sum(not change.latency for change in changes)
+    clocks = f" ({otherwise} timed by other clocks: their ratios to the baseline)" if otherwise else ""
+    return f"the container agrees: accuracies are equal, of {len(changes)} latencies{clocks} none differs beyond noise"
+
+
 if __name__ == "__main__":
-    found = disagreements(*sys.argv[1:])
-    print("\n".join(found) or "the container agrees: accuracies are equal, no latency differs beyond its interval")
+    cubes = [api.open_cube(path) for path in sys.argv[1:]]
+    found = disagreements(*cubes)
+    print("\n".join(found) or agreement(*cubes))
     sys.exit(bool(found))

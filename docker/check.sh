@@ -1,23 +1,25 @@
 #!/usr/bin/env bash
-# Builds the image without a Docker engine and runs `dlas doctor` and the smoke study in it, twice: the second time
-# nothing may be left to measure. Compares the accuracies with those of the same study outside, where there are any.
+# Builds the image without a Docker engine, on a base made of Debian's packages in place of Docker's. Runs `dlas doctor`
+# in it, then the smoke study from nothing, then `dlas plan`, by which nothing may be left to measure. Compares
+# accuracies and latencies with those of the same study outside, where it was run.
 #   docker/check.sh [CUBE.nc]
 # Skips, and says so, where buildah, podman, runc and debootstrap are not there and cannot be installed.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 outside=$(realpath -m "${1:-artifacts/across-stack/smoke.nc}")
 work=${DLAS_CHECK:-/tmp/dlas-docker-check}
-base=docker.io/library/python:3.11-slim-bookworm
+base=docker.io/library/$(sed -n 's/^FROM //p' docker/Dockerfile)
 tools="buildah podman runc debootstrap"
 
 skip() { echo "docker/check.sh: skipped: $1"; exit 0; }
+there() { for tool in $tools; do command -v "$tool" > /dev/null || return 1; done; }
 
 [ "$(id -u)" = 0 ] || skip "needs root, to make the base image"
-if ! command -v $tools > /dev/null; then
+if ! there; then
     { apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -qq --no-install-recommends $tools; } \
         > /dev/null 2>&1 || skip "cannot install $tools"
 fi
-command -v $tools > /dev/null || skip "cannot install $tools"
+there || skip "cannot install $tools"
 mkdir -p "$work"
 
 if ! podman image exists "$base"; then
@@ -25,7 +27,8 @@ if ! podman image exists "$base"; then
         rm -rf "$work/root"
         debootstrap --variant=minbase --include=python3,python3-venv,ca-certificates bookworm "$work/root" \
             > "$work/debootstrap.log" 2>&1 || skip "debootstrap cannot reach Debian (see $work/debootstrap.log)"
-        tar -C "$work/root" -cf "$work/base.tar" .
+        tar -C "$work/root" -cf "$work/base.partial" .
+        mv "$work/base.partial" "$work/base.tar"
         rm -rf "$work/root"
     }
     podman import --quiet "$work/base.tar" "$base" > /dev/null
@@ -49,7 +52,8 @@ inside() {
     podman --runtime runc --cgroup-manager cgroupfs run --rm --network none --user 1000:1000 \
         --ulimit nofile=4096:4096 --ulimit nproc=4096:4096 --volume "$work/mounted:/work" dlas "$@"
 }
-mkdir -p "$work/mounted"
+rm -rf "$work/mounted"  # of an earlier image: its figures would be compared in place of this one's
+mkdir "$work/mounted"
 chown 1000:1000 "$work/mounted"
 inside doctor --quick --quiet
 inside run /opt/studies/across-stack/smoke.toml --out /work/smoke.nc
