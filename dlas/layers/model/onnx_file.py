@@ -56,7 +56,8 @@ def _read(place: str, path: Path) -> "onnx.ModelProto":
     from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
 
     try:
-        model = onnx.load(path)
+        model = onnx.load(path, load_external_data=False)
+        _check_whole(place, path, model)
         onnx.checker.check_model(model)
     except (OSError, ValueError, DecodeError, onnx.checker.ValidationError) as problem:
         reason = str(problem).partition("\n")[0]
@@ -72,6 +73,15 @@ def _read(place: str, path: Path) -> "onnx.ModelProto":
     while len(model.graph.input) > 1:
         model.graph.input.remove(next(value for value in model.graph.input if value.name in constants))
     return model
+
+
+def _check_whole(place: str, path: Path, model: "onnx.ModelProto") -> None:
+    """Raise DataError where weights lie in other files, whose content the key would not tell."""
+    from onnx.external_data_helper import uses_external_data
+
+    if any(uses_external_data(tensor) for tensor in model.graph.initializer):
+        remedy = "export it with external_data=False, or save it by onnx.save(onnx.load(PATH), NEW)"
+        raise DataError(f"{place}: {path} has its weights in another file; {remedy}")
 
 
 def _check_input(place: str, model: "onnx.ModelProto", shape: Sequence[int]) -> None:

@@ -146,6 +146,19 @@ def test_what_cannot_be_taken_is_told(model, sentence, take):
     assert sentence.replace("0x8x8x3", "?x8x8x3") in told
 
 
+def test_weights_in_another_file_are_refused(build, bright, tmp_path):
+    path = tmp_path / "mine.onnx"
+    onnx.save(linear(), path, save_as_external_data=True, location="mine.data", size_threshold=0)
+    with pytest.raises(DataError) as caught:
+        build("onnx@mine", bright, mine=path)
+    assert str(caught.value) == (
+        f"model onnx@mine: {path} has its weights in another file; "
+        "export it with external_data=False, or save it by onnx.save(onnx.load(PATH), NEW)"
+    )
+    onnx.save(onnx.load(path), tmp_path / "whole.onnx")
+    assert build("onnx@mine", bright, mine=tmp_path / "whole.onnx").facts["parameters"] == 768
+
+
 @pytest.mark.usefixtures("unscored")
 def test_a_network_for_another_normalisation_stops_the_study(take, bright):
     model = linear()
