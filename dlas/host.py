@@ -14,6 +14,7 @@ _RELEVANT_FLAGS = ("avx", "fma", "f16c", "amx", "sse4")
 _INTEL = "0x8086"  # its PCI vendor number
 CGROUPS = Path("/sys/fs/cgroup")
 MEMBERSHIP = Path("/proc/self/cgroup")
+_NO_LIMIT = 2**60  # bytes; version 1 writes the largest multiple of a page below 2**63 for "none"
 DRI = Path("/dev/dri")
 DRM = Path("/sys/class/drm")
 
@@ -173,6 +174,34 @@ def _quota(folder: Path) -> float | None:
     if not period:
         allowed, period = read_word(folder / "cpu.cfs_quota_us"), read_word(folder / "cpu.cfs_period_us")
     return int(allowed) / int(period) if allowed.isdigit() and period.isdigit() else None
+
+
+def memory_left() -> int:
+    """Bytes that can still be taken: what the machine has available, as far as the control groups leave it.
+
+    What only caches files counts as free, since the kernel drops it when memory is asked for.
+    """
+    import psutil
+
+    available = int(psutil.virtual_memory().available)
+    groups = (left for folder in control_groups("memory") if (left := _memory_left(folder)) is not None)
+    return min([available, *groups])
+
+
+def memory_limit(folder: Path) -> int | None:
+    """Bytes that a control group may use; None without a limit."""
+    limit = read_word(folder / "memory.max") or read_word(folder / "memory.limit_in_bytes")
+    return int(limit) if limit.isdigit() and int(limit) < _NO_LIMIT else None
+
+
+def _memory_left(folder: Path) -> int | None:
+    limit = memory_limit(folder)
+    if limit is None:
+        return None
+    used = read_word(folder / "memory.current") or read_word(folder / "memory.usage_in_bytes")
+    counts = dict(line.split() for line in read_word(folder / "memory.stat").splitlines())
+    of_files = sum(int(counts.get(f"total_{name}", counts.get(name, 0))) for name in ("inactive_file", "active_file"))
+    return max(0, limit - max(0, int(used or 0) - of_files))
 
 
 def read_word(path: Path) -> str:

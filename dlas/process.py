@@ -17,6 +17,7 @@ from typing import IO, Any, NoReturn
 
 from dlas import errors
 from dlas.errors import BuildFailed, DlasError
+from dlas.host import memory_left
 
 Message = dict[str, Any]
 Report = Callable[[Message], None]
@@ -159,10 +160,10 @@ class Child:
 
 
 def _memory_limit() -> int:
-    """Bytes that a child may take: most of what is free now, and no more than this process itself may."""
-    free = int(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_AVPHYS_PAGES") * _MEMORY_SHARE)
+    """Bytes that a child may take: most of what is left now, and no more than this process itself may."""
+    most = int(memory_left() * _MEMORY_SHARE)
     _, hard = resource.getrlimit(resource.RLIMIT_DATA)
-    return free if hard == resource.RLIM_INFINITY else min(free, hard)
+    return most if hard == resource.RLIM_INFINITY else min(most, hard)
 
 
 def revive(error: Message) -> DlasError:

@@ -14,6 +14,7 @@ import numpy as np
 
 from dlas import process
 from dlas.errors import DataError, Inapplicable
+from dlas.host import memory_left
 
 ERRORS = {"DataError": DataError, "Inapplicable": Inapplicable, "ValueError": ValueError, "OSError": OSError}
 
@@ -53,9 +54,8 @@ def hang(request, report):
 
 
 def eat(request, report):
-    """Ask for all the memory that is free, without touching any of it."""
-    free = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_AVPHYS_PAGES")
-    return {"bytes": np.empty(int(free * request["share"]), np.uint8).nbytes}
+    """Ask for a share of all the memory that is left, without touching any of it."""
+    return {"bytes": np.empty(int(memory_left() * request["share"]), np.uint8).nbytes}
 
 
 def tell(request, report):

@@ -3,7 +3,9 @@
 import json
 import os
 from dataclasses import asdict, replace
+from types import SimpleNamespace
 
+import psutil
 import pytest
 
 from dlas import host
@@ -49,6 +51,54 @@ def test_the_quota_is_that_of_the_tightest_group_in_either_version(tmp_path, mon
     monkeypatch.setattr(host, "MEMBERSHIP", tmp_path / "membership")
     assert host.probe.__wrapped__().quota == quota
     assert surroundings.read(0).quota == quota, "one reading for all"
+
+
+GIB = 2**30
+
+
+@pytest.mark.parametrize(
+    ("files", "left"),
+    [
+        (  # what caches files can be had back
+            {
+                "job/memory.max": f"{4 * GIB}",
+                "job/memory.current": f"{3 * GIB}",
+                "job/memory.stat": f"anon {GIB}\nactive_file {GIB}\ninactive_file {GIB // 2}",
+            },
+            4 * GIB - 3 * GIB // 2,
+        ),
+        (  # the group around it leaves less
+            {
+                "memory.max": f"{2 * GIB}",
+                "memory.current": f"{GIB}",
+                "job/memory.max": f"{4 * GIB}",
+                "job/memory.current": "0",
+            },
+            GIB,
+        ),
+        (
+            {
+                "memory/job/memory.limit_in_bytes": f"{2 * GIB}",
+                "memory/job/memory.usage_in_bytes": f"{GIB}",
+                "memory/job/memory.stat": f"inactive_file 1\ntotal_inactive_file {GIB // 4}\ntotal_active_file 0",
+            },
+            5 * GIB // 4,
+        ),
+        ({"job/memory.max": f"{GIB}", "job/memory.current": f"{2 * GIB}"}, 0),
+        ({"job/memory.max": "max", "job/memory.current": f"{2 * GIB}"}, 8 * GIB),
+        ({"job/memory.max": f"{16 * GIB}", "job/memory.current": "0"}, 8 * GIB),
+        ({}, 8 * GIB),
+    ],
+)
+def test_memory_that_is_left_is_that_of_the_machine_and_of_every_control_group(tmp_path, monkeypatch, files, left):
+    for name, text in files.items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(text + "\n")
+    (tmp_path / "membership").write_text("4:memory:/job\n0::/job\n")
+    monkeypatch.setattr(host, "CGROUPS", tmp_path)
+    monkeypatch.setattr(host, "MEMBERSHIP", tmp_path / "membership")
+    monkeypatch.setattr(psutil, "virtual_memory", lambda: SimpleNamespace(available=8 * GIB))
+    assert host.memory_left() == left
 
 
 def test_intels_graphics_are_its_render_nodes(tmp_path, monkeypatch):

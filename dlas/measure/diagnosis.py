@@ -56,6 +56,6 @@ def diagnose(effort: Effort, tell: Callable[[str], None] = lambda _: None) -> Di
         before = surroundings.throttling().times
         found = noise.measure(command, effort.seconds, effort.processes, tell)
         tell("peak arithmetic and memory bandwidth of one thread")
-        reached = peak.measure(command, host.caches, around.memory_limit, effort.peak)
+        reached = peak.measure(command, host.caches, effort.peak)
         throttled = surroundings.throttling().times - before
     return Diagnosis(host, command.cpus[0], around, asked, found, reached, throttled)

@@ -6,13 +6,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import psutil
 
 from dlas import process
-from dlas.host import Host
+from dlas.host import Host, memory_left
 from dlas.layers.hardware import Command
 from dlas.layers.hardware.cpu import Cpu
-from dlas.measure import surroundings
 from dlas.measure.clocks import ProcessClock, repeat
 from dlas.process import Child, Message, environment
 
@@ -22,7 +20,7 @@ BRIEF = 0.3  # s for each of the two: the best of many repetitions is soon found
 
 _TIMES_CACHE = 4  # an array so many times the last-level cache leaves nothing useful in it
 _LEAST_BYTES = 64 * 2**20
-_MEMORY_SHARE = 8  # an array takes at most one part in so many of the memory that is free
+_MEMORY_SHARE = 8  # an array takes at most one part in so many of the memory that is left
 _PREFIXES = {"K": 2**10, "M": 2**20, "G": 2**30}
 _TIMEOUT = 120.0  # s
 
@@ -43,15 +41,12 @@ class Peak:
 
 def of_host(host: Host, seconds: float = BRIEF) -> Peak:
     """The peaks where cells of this host are measured; raises BuildFailed."""
-    command = Cpu().start(host)
-    limit = surroundings.read(command.cpus[0]).memory_limit
-    return measure(command, host.caches, limit, seconds)
+    return measure(Cpu().start(host), host.caches, seconds)
 
 
-def measure(command: Command, caches: Sequence[str], memory_limit: int | None, seconds: float) -> Peak:
+def measure(command: Command, caches: Sequence[str], seconds: float) -> Peak:
     """Measure on the processor where cells are measured, each for so many seconds; raises BuildFailed."""
-    free = psutil.virtual_memory().available
-    array = array_bytes(last_level_cache(caches), min(free, memory_limit or free))
+    array = array_bytes(last_level_cache(caches), memory_left())
     with Child((sys.executable, "-m", "dlas.measure.peak"), environment(1), command.cpus) as child:
         product = child.ask({"do": "product", "seconds": seconds}, _TIMEOUT)
         copy = child.ask({"do": "copy", "seconds": seconds, "bytes": array}, _TIMEOUT)

@@ -5,11 +5,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from dlas import process
-from dlas.host import control_groups, quota, read_word
+from dlas.host import control_groups, memory_limit, quota, read_word
 
 CPUS = Path("/sys/devices/system/cpu")
 
-_NO_LIMIT = 2**60  # bytes; version 1 writes the largest multiple of a page below 2**63 for "none"
 _UNITS = {"throttled_usec": 1e-6, "throttled_time": 1e-9}  # s; version 2, version 1
 
 
@@ -52,7 +51,7 @@ def read(cpu: int) -> Surroundings:
         siblings=_listed(read_word(CPUS / f"cpu{cpu}" / "topology" / "thread_siblings_list")) or (cpu,),
         processors=os.cpu_count() or 1,
         quota=quota(),
-        memory_limit=min(filter(None, map(_memory_limit, control_groups("memory"))), default=None),
+        memory_limit=min(filter(None, map(memory_limit, control_groups("memory"))), default=None),
         throttling=throttling(),
         outranks=process.may_outrank(),
         load=os.getloadavg(),
@@ -63,11 +62,6 @@ def throttling() -> Throttling:
     """The most that any control group around this process counted."""
     counted = (_throttling(folder) for folder in control_groups("cpu"))
     return max(counted, key=lambda found: (found.times, found.seconds), default=Throttling(0, 0.0))
-
-
-def _memory_limit(folder: Path) -> int | None:
-    limit = read_word(folder / "memory.max") or read_word(folder / "memory.limit_in_bytes")
-    return int(limit) if limit.isdigit() and int(limit) < _NO_LIMIT else None
 
 
 def _throttling(folder: Path) -> Throttling:
