@@ -30,13 +30,14 @@ README = FOLDER / "README.md"
 FIGURES = FOLDER / "figures"
 REFERENCE = FOLDER.parents[1] / "artifacts" / "reference" / "across-stack"
 START, END = "<!-- from the cube -->\n", "<!-- end of what is from the cube -->\n"
-SMOKE = "smoke"
+STUDY, SMOKE = "study", "smoke"
+SIZES = {"across-stack": STUDY, "across-stack, smoke": SMOKE}  # by the name that the study's file gives it
 Rows = Sequence[Sequence[str]]
 
 
 def newest() -> Path:
     """The cube that the README is about: the study's, else the smoke study's."""
-    return next((path for name in ("study", SMOKE) if (path := REFERENCE / f"{name}.nc").exists()), REFERENCE)
+    return next((path for name in SIZES.values() if (path := REFERENCE / f"{name}.nc").exists()), REFERENCE)
 
 
 def text(cube: xr.Dataset) -> str:
@@ -56,7 +57,7 @@ def text(cube: xr.Dataset) -> str:
 
 def is_smoke(cube: xr.Dataset) -> bool:
     """Whether a cube is of the smoke study, whose findings are about digits and say nothing of the study's question."""
-    return SMOKE in cube.attrs["title"]
+    return SIZES.get(cube.attrs["title"]) == SMOKE
 
 
 def _label(cube: xr.Dataset) -> list[str]:

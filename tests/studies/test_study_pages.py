@@ -10,6 +10,8 @@ from handmade import HOST
 from stacks import figures_of, planted, two_hosts
 
 from dlas import api, cube
+from dlas.errors import CubeError
+from dlas.study.journal import Journal
 
 
 def test_every_figure_of_the_readme_is_that_of_the_committed_cube():
@@ -90,15 +92,49 @@ def test_what_stands_outside_the_marks_is_kept(small):
     assert pages.readme(small, after) == after
 
 
-def test_a_cube_is_kept_with_its_summary(small, tmp_path):
-    from dlas.study.journal import Journal
+@pytest.fixture
+def measured(small, tmp_path):
+    """Writes the small cube under a title, with a journal beside it."""
 
-    small.attrs["title"] = "across-stack, smoke"
-    path = tmp_path / "run.nc"
-    cube.save(small, path)
-    Journal(path.with_suffix(".journal")).close()
-    copy = keep.keep(path, tmp_path / "kept")
-    assert copy.name == "smoke.nc"
-    assert api.open_cube(copy).attrs["digest"] == small.attrs["digest"]
+    def under(title, name="run"):
+        path = tmp_path / f"{name}.nc"
+        cube.save(small.assign_attrs(title=title, digest=title), path)
+        Journal(path.with_suffix(".journal")).close()
+        return path
+
+    return under
+
+
+@pytest.mark.parametrize(
+    ("title", "files"),
+    [
+        ("across-stack, smoke", {"smoke.nc", "smoke.json"}),
+        ("across-stack", {"study.nc", "study.json", "study.html"}),
+    ],
+)
+def test_a_cube_is_kept_under_its_own_name_with_its_summary(measured, tmp_path, title, files):
+    path = measured(title)
+    copy = keep.keep(path, folder=tmp_path / "kept")
+    assert {file.name for file in copy.parent.iterdir()} == files
+    assert api.open_cube(copy).attrs["digest"] == api.open_cube(path).attrs["digest"]
     told = json.loads(copy.with_suffix(".json").read_text(encoding="utf-8"))
     assert (told["cells"], told["journal"]) == ({"ok": 4, "failed": 1}, {"sessions": 0, "blocks": 0, "runs": 0})
+
+
+def test_what_is_neither_the_study_nor_the_smoke_study_is_not_kept(measured, tmp_path):
+    with pytest.raises(CubeError) as problem:
+        keep.keep(measured("across-stack, full size", "full"), folder=tmp_path / "kept")
+    assert str(problem.value) == (
+        f"{tmp_path}/full.nc is of 'across-stack, full size'; only a cube of 'across-stack' or 'across-stack, smoke' "
+        "is kept here"
+    )
+    assert not (tmp_path / "kept").exists()
+
+
+def test_a_cube_without_its_journal_is_not_kept_and_those_of_its_parts_can_be_named(measured, tmp_path):
+    path = measured("across-stack, smoke")
+    journals = [path.with_suffix(".journal").rename(tmp_path / "monday.journal"), tmp_path / "tuesday.journal"]
+    Journal(journals[1]).close()
+    with pytest.raises(CubeError, match=r"run\.journal is not there; name the journals of the cube's parts"):
+        keep.keep(path, folder=tmp_path / "kept")
+    assert keep.keep(path, journals, tmp_path / "kept").exists()
