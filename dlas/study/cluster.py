@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import CancelledError
 from dataclasses import dataclass
+from ipaddress import ip_address
 from typing import Any
 
 from dlas import fingerprint
@@ -21,7 +22,7 @@ from dlas.study.spec import Study
 CONNECT = 10  # s until a scheduler must have answered
 FETCH = 60.0  # s for one answer to arrive: at most 8 MiB of an artifact, or the samples of a block
 POLL = 0.5  # s between two looks at whether a task's worker is still there
-_LOOPBACK = ("127.", "[::1]", "localhost")
+_ENCRYPTED = ("tls", "wss")  # protocols
 
 
 class Lost(Exception):
@@ -192,18 +193,30 @@ def _connect(address: str) -> Any:
         import distributed
     except ImportError:
         raise StudyError("--scheduler needs the package distributed; install dlas[distributed]") from None
-    scheme, _, place = address.rpartition("://")
-    if scheme in ("", "tcp") and not place.startswith(_LOOPBACK):
-        raise StudyError(
-            f"--scheduler {address}: Dask runs whatever reaches it, so beyond loopback it must be tls://; "
-            "docs/distributed.md shows how"
-        )
     try:
+        if not _is_closed(address):
+            raise StudyError(
+                f"--scheduler {address}: Dask runs whatever reaches it, so beyond loopback it must be tls://; "
+                "docs/distributed.md shows how"
+            )
         return distributed.Client(address, timeout=CONNECT, set_as_default=False)  # type: ignore[no-untyped-call]
     except (OSError, ValueError, TypeError) as problem:
         raise StudyError(
             f"no scheduler answers at {address} ({problem}); start one with `dask scheduler`, name its address"
         ) from problem
+
+
+def _is_closed(address: str) -> bool:
+    """Whether nobody else can listen: by encryption, or because the host, as Dask reads it, is this very machine."""
+    from distributed.comm.addressing import get_address_host
+
+    if address.partition("://")[0] in _ENCRYPTED:
+        return True
+    host = get_address_host(address)
+    try:
+        return host == "localhost" or ip_address(host).is_loopback
+    except ValueError:  # another name
+        return False
 
 
 def _ingredients(study: Study) -> dict[str, dict[str, str | None]]:
