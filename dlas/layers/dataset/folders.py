@@ -9,8 +9,8 @@ from dlas.data import Labels
 from dlas.errors import DataError
 from dlas.layers.dataset import splits
 
-# As torchvision's ImageFolder has them.
-SUFFIXES = (".jpg", ".jpeg", ".png", ".ppm", ".bmp", ".pgm", ".tif", ".tiff", ".webp")
+# As torchvision's ImageFolder has them, and GIF.
+SUFFIXES = (".jpg", ".jpeg", ".png", ".ppm", ".bmp", ".gif", ".pgm", ".tif", ".tiff", ".webp")
 PARTS = {"train": "train", "val": "validation", "valid": "validation", "validation": "validation", "test": "test"}
 
 Path = tuple[str, ...]

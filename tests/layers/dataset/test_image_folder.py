@@ -48,6 +48,12 @@ def pixels_of(content):
     return np.asarray(PIL.Image.open(io.BytesIO(content))).transpose(2, 0, 1).tobytes()
 
 
+@pytest.mark.parametrize("form", ["JPEG", "PNG", "BMP", "GIF", "PPM", "TIFF", "WebP"])
+def test_images_of_every_format_are_found_by_their_names(store, tmp_path, form):
+    files = {name.replace("png", form.lower()): picture(9, mode="L", form=form) for name in flowers()}
+    assert sum(load(store, folder(tmp_path / "x", files)).facts["images"].values()) == 40
+
+
 def test_every_image_is_in_one_split_under_its_class(store, tmp_path):
     files = flowers()
     artifact = load(store, folder(tmp_path / "x", files))
