@@ -19,7 +19,7 @@ SMALL_LAYERS, SMALL_GROWTH, SMALL_STEM = 12, 12, 16  # of each of three blocks; 
 class DenseNetImageNet:
     """DenseNet-BC of four dense blocks; for small images the first strides become 1.
 
-    Four pixels a side are left at least; a stem that does not stride is 3x3.
+    Four pixels a side are left at least, or three where poolings meet odd sizes; a stem that does not stride is 3x3.
     """
 
     variants: ClassVar = {f"densenet{depth}": {"depth": depth} for depth in SIZES}
