@@ -5,6 +5,7 @@ of the authors' own slides; which sparsities stood behind the bars is not known.
 or in compressed rows. Here: TVM's `direct`, and `csr-direct` with everything sparse.
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -77,7 +78,7 @@ class Bar:
 
 
 def bars(cube: xr.Dataset) -> list[Bar]:
-    """Every bar of theirs for which the cube has both cells, by data set."""
+    """Every bar of theirs for which the cube, of one host, has both cells, by data set."""
     found = []
     for network, techniques in I7.items():
         for technique in list(techniques)[1:]:
@@ -100,14 +101,15 @@ def _compared(network: str, technique: str, dataset: str, plain: "Latencies", co
     ]
 
 
+_PLAIN = re.compile(r"cpu(@threads=\d+)?")
 Latencies = Mapping[int, tuple[float, float]]  # threads → logarithm of the latency, standard error
 
 
 def _ours(cube: xr.Dataset, dataset: str, network: str, bar: str) -> Latencies:
-    """What the cube has of a bar, by number of threads."""
+    """What the cube has of a bar, by number of threads: one image at a time, on a processor without a ceiling."""
     compression, primitive = OURS[bar]
     models = [text for text in cube["model"].values if text.partition("@")[0] == network]
-    plain = [text for text, isa in zip(cube["hardware"].values, _ceilings(cube), strict=True) if not isa]
+    plain = [text for text in cube["hardware"].values.tolist() if _PLAIN.fullmatch(text)]
     if not models:
         return {}
     try:
@@ -121,7 +123,3 @@ def _ours(cube: xr.Dataset, dataset: str, network: str, bar: str) -> Latencies:
     threads = part["threads"].values.tolist()
     figures = zip(threads, found.values.tolist(), found.errors.tolist(), strict=True)
     return {n: (value, error) for n, value, error in figures if np.isfinite(value)}
-
-
-def _ceilings(cube: xr.Dataset) -> list[bool]:
-    return ["isa=" in text or "batch=" in text for text in cube["hardware"].values]

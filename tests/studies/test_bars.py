@@ -38,6 +38,12 @@ def test_the_best_over_threads_is_each_sides_own():
     assert best.theirs == pytest.approx(0.223 / 0.390)
 
 
-def test_cells_under_a_ceiling_or_of_other_networks_are_no_bars():
-    assert bars((DIRECT, 0.0), ({**CSR, "hardware": "cpu@isa=avx2"}, 0.5)) == []
+@pytest.mark.parametrize("hardware", ["cpu@isa=avx2", "cpu@batch=8", "cpu@threads=2,batch=8", "cpu@at=lab", "cuda"])
+def test_cells_under_a_ceiling_of_batches_of_other_devices_or_hosts_are_no_bars(hardware):
+    place = {"hardware": hardware}
+    assert len(bars((DIRECT, 0.0), ({**DIRECT, **place}, 0.0), (CSR, 0.0), ({**CSR, **place}, 0.5))) == 1
+    assert bars(({**DIRECT, **place}, 0.0), ({**CSR, **place}, 0.5)) == []
+
+
+def test_other_networks_are_no_bars():
     assert bars2018.bars(planted([({"model": "resnet20", **DIRECT}, figures_of(0.0))], HOST)) == []
