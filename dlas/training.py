@@ -110,7 +110,7 @@ def accuracy(module: "torch.nn.Module", source: Artifact, split: str = "validati
     """Top-1 accuracy of a module on a split, or on a fixed subset of `limit` images, in evaluation mode."""
     import torch
 
-    _, labels = data.stored(source, split)
+    labels = data.labels(source, split)
     chosen = data.stratified_subset(labels, limit or len(labels))
     module.eval()
     place = next((value.device for value in module.parameters()), torch.device("cpu"))
