@@ -32,7 +32,7 @@ class Recipe:
 
     `optimizer` is `sgd`, with Nesterov's momentum, or `adamw`. `ema` is the share that each step leaves of the moving
     average of the weights, which is then the result; 0 for the last weights. `augmentation` names some of `crop`
-    (shifted by up to an eighth), `resized-crop`, `flip` and `erase`.
+    (shifted by up to an eighth), `resized-crop` and `flip`.
     """
 
     images: int
@@ -152,7 +152,6 @@ def _augmentation(names: Sequence[str], size: Sequence[int], mean: Sequence[floa
         "crop": lambda: v2.RandomCrop(tuple(size), padding=max(1, min(size) // 8), fill=list(mean)),
         "resized-crop": lambda: v2.RandomResizedCrop(tuple(size), scale=(0.35, 1.0), antialias=True),
         "flip": v2.RandomHorizontalFlip,
-        "erase": lambda: v2.RandomErasing(0.25),
     }
     transforms: Callable[[Any], Any] = v2.Compose([kinds[name]() for name in names])
     return transforms
