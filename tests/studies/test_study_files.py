@@ -70,6 +70,9 @@ def test_the_full_study_lacks_only_a_graphics_processor_here(planned):
     reasons = Counter(cell.obstacle for cell in found.cells if cell.obstacle)
     assert list(reasons) == ["no such device on this host: it has no CUDA devices"]
     assert len(found.possible) >= 600
+    told = (FOLDER / "README.md").read_text(encoding="utf-8")
+    assert f"{len(found.cells)} cells, {reasons.total()} of them inapplicable" in told
+    assert f"to measure: {len(found.possible)} of {len(found.possible)} cells" in told
 
 
 @pytest.mark.slow
