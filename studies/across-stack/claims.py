@@ -127,11 +127,8 @@ def by_host(cube: xr.Dataset) -> list[Evidence]:
 
 
 def _interaction(row: Mapping[str, Any]) -> Evidence:
-    there, here = (
-        change(find("latency"), *(row[f"{name}{end}"] for end in ("", "_low", "_high")))
-        for name in ("effect", "effect_otherwise")
-    )
-    told = f"{row['option']} multiplies latency by {there} with {row['where']}, by {here} with {row['otherwise']}"
+    ratio = change(find("latency"), *(row[f"ratio{end}"] for end in ("", "_low", "_high")))
+    told = f"{row['option']} multiplies latency by {ratio} as much with {row['where']} as with {row['otherwise']}"
     return Evidence(1.0, 0.0, told) if row["stands"] else Evidence(0.0, 1.0, told)
 
 

@@ -72,7 +72,7 @@ def test_of_a_merged_cube_each_host_has_tables_of_its_own_and_claims_go_across(t
     _, one, two = re.split("^## On .*$", said, flags=re.M)
     assert "| `fp16` | 1.65× (1) |" in one
     assert "| `fp16` | 0.37× (1) |" in two
-    assert "**supported** | 1 of 1 bear out, 0 contradict; for it most clearly: fp16 multiplies latency by 2.72" in said
+    assert "**supported** | 1 of 1 bear out, 0 contradict; for it most clearly: fp16 multiplies latency by 4.48" in said
     pages.draw(cube, tmp_path)
     assert {file.stem for file in tmp_path.iterdir()} == set(pages.PICTURES)
 
