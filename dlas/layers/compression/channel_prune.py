@@ -1,11 +1,13 @@
 """Structured pruning: whole channels go, the network becomes really smaller."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from dlas import network
 from dlas.artifacts import Artifact
+from dlas.errors import Inapplicable
 from dlas.layers.compression import Report, finetune, masks
 from dlas.layers.compression.importance import CRITERIA, importance
 from dlas.option import parameter
@@ -68,3 +70,18 @@ class ChannelPrune:
         )
         pruner.step()
         module.zero_grad()
+        _check(module, shape)
+
+
+def _check(module: "torch.nn.Module", shape: Sequence[int]) -> None:
+    """Raise Inapplicable where the network's own code asks for the sizes that its operators had."""
+    import torch
+
+    try:
+        with torch.no_grad():
+            module.eval()(torch.zeros(2, *shape))
+    except RuntimeError as problem:
+        raise Inapplicable(
+            f"compression channel-prune: this network does not run with fewer channels ({problem}), as is usual with "
+            "attention; use weight-prune"
+        ) from problem

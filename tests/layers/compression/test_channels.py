@@ -6,6 +6,7 @@ torch = pytest.importorskip("torch")
 pytest.importorskip("torch_pruning")
 from torch import nn  # noqa: E402
 
+from dlas.errors import Inapplicable  # noqa: E402
 from dlas.layers.compression.channel_prune import ChannelPrune  # noqa: E402
 
 
@@ -99,3 +100,24 @@ def test_the_channel_of_least_norm_goes(bench):
     norms = module.body[2][0].weight.flatten(1).norm(dim=1)
     assert len(norms) == 32
     assert (norms > 0.1).all()
+
+
+class Heads(nn.Module):
+    """Cuts its channels into two heads of sixteen, whatever is left of them."""
+
+    def __init__(self):
+        super().__init__()
+        self.stem, self.last = unit(1, 32), nn.Linear(32, 10)
+
+    def forward(self, x):
+        x = self.stem(x).mean((2, 3))
+        return self.last(x.reshape(len(x), 2, 16).flatten(1))
+
+
+def test_a_network_that_asks_for_its_old_sizes_is_refused(bench):
+    with pytest.raises(Inapplicable) as caught:
+        pruned(Heads, bench.source)
+    assert str(caught.value) == (
+        "compression channel-prune: this network does not run with fewer channels (shape '[2, 2, 16]' is invalid for "
+        "input of size 32), as is usual with attention; use weight-prune"
+    )

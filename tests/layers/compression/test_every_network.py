@@ -5,6 +5,7 @@ import pytest
 from drawn import FAMILIES
 
 from dlas import data, network
+from dlas.errors import Inapplicable
 
 TECHNIQUES = ["weight-prune@0.5", "block-prune@0.5", "channel-prune@0.5", "ternary", "fp16", "bf16"]
 INT8 = "int8@calibration=64"  # the random data have no more
@@ -19,6 +20,10 @@ def test_every_technique_exports_what_it_made(coloured, model):
     before = coloured.network(model, trained=False)
     images = data.load(coloured.source, "test")[0][:3]
     for technique in [*TECHNIQUES, INT8]:
+        if "vit" in model and technique.startswith("channel-prune"):
+            with pytest.raises(Inapplicable):
+                coloured.compressed(before, technique)
+            continue
         made = coloured.compressed(before, technique)
         found = network.run(made.file(network.ONNX), images)
         assert np.isfinite(found).all(), technique
