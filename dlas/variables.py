@@ -13,6 +13,7 @@ NUMBERS: Mapping[str, tuple[str, str]] = {
     "relative_latency": ("1", "latency over the baseline's, paired"),
     "relative_latency_low": ("1", "relative latency, lower end of the 95 % interval"),
     "relative_latency_high": ("1", "relative latency, upper end of the 95 % interval"),
+    "relative_latency_freedom": ("1", "degrees of freedom of Student's t that made the relative latency's interval"),
     "throughput": ("1/s", "images a second"),
     "call_overhead": ("s", "a call of this code generator that computes nothing"),
     "cold_start": ("s", "load and first inference in a fresh process"),

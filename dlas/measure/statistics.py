@@ -29,6 +29,13 @@ class Interval:
 
 
 @dataclass(frozen=True)
+class StudentInterval(Interval):
+    """An interval that a quantile of Student's t made, with so many degrees of freedom: its tails are heavier."""
+
+    freedom: float
+
+
+@dataclass(frozen=True)
 class Spread:
     """Variance between processes, and the degrees of freedom it was estimated with."""
 
@@ -64,7 +71,7 @@ def spread_between(cells: Sequence[Sequence[Floats]]) -> Spread:
     return Spread(squares / freedom if freedom else 0.0, freedom)
 
 
-def over_processes(processes: Sequence[Floats], lent: Spread, seed: int = 0) -> Interval:
+def over_processes(processes: Sequence[Floats], lent: Spread, seed: int = 0) -> StudentInterval:
     """Mean of the processes' medians with its interval; one array of logs over rounds for each process.
 
     The variance between processes is the cell's own, moderated by what the other cells show, as in Smyth (2004),
@@ -76,11 +83,11 @@ def over_processes(processes: Sequence[Floats], lent: Spread, seed: int = 0) -> 
     within = float(np.mean([np.var(_resampled_medians(logs, seed)) for logs in processes]))
     between = _moderated(medians, lent)
     half = max(
-        _critical(between.freedom) * math.sqrt(between.variance / count),
-        _critical(math.inf) * math.sqrt(within / count),
+        critical(between.freedom) * math.sqrt(between.variance / count),
+        critical(math.inf) * math.sqrt(within / count),
     )
     centre = float(medians.mean())
-    return Interval(centre, centre - half, centre + half)
+    return StudentInterval(centre, centre - half, centre + half, between.freedom)
 
 
 def _moderated(medians: Floats, lent: Spread) -> Spread:
@@ -100,12 +107,7 @@ def normal_quantile(probability: float) -> float:
     return NormalDist().inv_cdf(probability)
 
 
-def normal_tail(z: float) -> float:
-    """Probability that a standard normal variable exceeds z."""
-    return math.erfc(z / math.sqrt(2)) / 2
-
-
-def _critical(freedom: float) -> float:
+def critical(freedom: float) -> float:
     """Student's t for the confidence; the normal quantile for infinite degrees of freedom."""
     level = (1 + CONFIDENCE) / 2
     if math.isinf(freedom):
@@ -115,9 +117,18 @@ def _critical(freedom: float) -> float:
     return float(stdtrit(freedom, level))
 
 
+def tail(t: float, freedom: float) -> float:
+    """Probability that Student's t exceeds this; that the normal does for infinite degrees of freedom."""
+    if math.isinf(freedom):
+        return math.erfc(t / math.sqrt(2)) / 2
+    from scipy.special import stdtr
+
+    return float(stdtr(freedom, -t))
+
+
 def wilson(right: int, total: int) -> Interval:
     """A proportion with its Wilson (1927) score interval."""
-    z = _critical(math.inf)
+    z = critical(math.inf)
     p = right / total
     centre = (p + z**2 / (2 * total)) / (1 + z**2 / total)
     half = z / (1 + z**2 / total) * math.sqrt(p * (1 - p) / total + z**2 / (4 * total**2))

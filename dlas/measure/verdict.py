@@ -3,17 +3,18 @@
 import math
 from collections.abc import Sequence
 
-from dlas.measure.statistics import CONFIDENCE, Interval, normal_quantile, normal_tail
+from dlas.measure.statistics import Interval, StudentInterval, critical, tail
 
 FALSE_DISCOVERIES = 0.05  # of those called faster or slower
 
 
 def p_value(log_ratio: Interval) -> float:
-    """Two-sided probability of a ratio at least this far from one, as its 95 % interval implies it."""
+    """Two-sided probability of a ratio at least this far from one, as its 95 % interval and what made it imply."""
     half = (log_ratio.high - log_ratio.low) / 2
     if half == 0:
         return 1.0 if log_ratio.value == 0 else 0.0
-    return 2 * normal_tail(abs(log_ratio.value) / half * normal_quantile((1 + CONFIDENCE) / 2))
+    freedom = log_ratio.freedom if isinstance(log_ratio, StudentInterval) else math.inf
+    return 2 * tail(abs(log_ratio.value) / half * critical(freedom), freedom)
 
 
 def discoveries(p_values: Sequence[float]) -> list[bool]:

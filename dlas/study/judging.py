@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from dlas.measure import proof
-from dlas.measure.statistics import Interval
+from dlas.measure.statistics import Interval, StudentInterval
 from dlas.measure.verdict import verdicts
 from dlas.study.journal import CellRow, RunRow
 from dlas.study.plan import Cell, Plan
@@ -24,9 +24,9 @@ def add_verdicts(values: Mapping[str, Values], margin: float) -> None:
         cell["verdict"] = verdict
 
 
-def _logs(cell: Values) -> Interval:
+def _logs(cell: Values) -> StudentInterval:
     value, low, high = (math.log(cell[f"relative_latency{end}"]) for end in ("", "_low", "_high"))
-    return Interval(value, low, high)
+    return StudentInterval(value, low, high, cell["relative_latency_freedom"])
 
 
 def add_words(

@@ -181,7 +181,7 @@ def _change(score: Mapping[str, Any], other: Mapping[str, Any], same_data: bool)
 
 def _of_runs(timed: _Timed, baseline: bool, cell: Cell, lent: tuple[Spread, Spread]) -> Values:
     walls = np.concatenate([run.samples.wall for run in timed.runs])
-    relative = over_processes(timed.paired, lent[0]).exp() if timed.paired else None
+    relative = over_processes(timed.paired, lent[0]) if timed.paired else None
     latency = over_processes(timed.latencies, lent[1]).exp()
     evidence = proof.revive(timed.runs[-1].facts["evidence"])
     values = {
@@ -200,8 +200,10 @@ def _of_runs(timed: _Timed, baseline: bool, cell: Cell, lent: tuple[Spread, Spre
         "stopped_by": " and ".join(sorted({run.outcome for run in timed.runs})),
     }
     if baseline:  # it is itself: its ratio is one, with nothing to estimate
-        relative = Interval(1.0, 1.0, 1.0)
-    return values | (_interval("relative_latency", relative) if relative else {})
+        return values | _interval("relative_latency", Interval(1.0, 1.0, 1.0))
+    if relative:
+        values |= {**_interval("relative_latency", relative.exp()), "relative_latency_freedom": relative.freedom}
+    return values
 
 
 def _interval(name: str, interval: Interval) -> Values:

@@ -109,6 +109,7 @@ def test_three_processes_alone_have_the_interval_of_students_t():
     medians = [1.0, 2.0, 4.0]
     found = over_processes([np.full(9, median) for median in medians], ALONE)
     assert found.high - found.value == pytest.approx(4.302653 * np.std(medians, ddof=1) / math.sqrt(3))
+    assert found.freedom == 2
 
 
 def test_processes_that_agree_are_still_as_uncertain_as_their_rounds():

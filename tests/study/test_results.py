@@ -112,6 +112,7 @@ def test_a_planted_ratio_is_recovered_with_an_interval_that_contains_it(bench, p
     assert low < value < high
     assert high / low < 1.1
     assert found["codegen=torch"]["processes"] == processes
+    assert found["codegen=torch"]["relative_latency_freedom"] == {1: 4, 3: 2}[processes]
 
 
 def test_the_baseline_is_exactly_one(bench):
