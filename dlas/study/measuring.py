@@ -49,9 +49,10 @@ class Measurer:
         while self._lacking():
             self.tell("waiting for the host's measuring lock")
             with self._bench.alone():
-                keys = list(self._lacking())
+                missing = self._lacking()
+                keys = list(missing)[:BLOCK]
                 if keys:
-                    self._block([self._cells[key] for key in keys[:BLOCK]])
+                    self._block([self._cells[key] for key in keys], max(missing[key] for key in keys))
 
     def _lacking(self) -> dict[str, int]:
         """Runs that cells lack, as the journal has it now; kept for the progress that is told meanwhile."""
@@ -61,12 +62,12 @@ class Measurer:
 
     # --- one block
 
-    def _block(self, cells: Sequence[Cell]) -> None:
-        """Measure some cells beside the baseline in as many sets of fresh processes as they lack runs."""
+    def _block(self, cells: Sequence[Cell], sets: int) -> None:
+        """Measure some cells beside the baseline in so many sets of fresh processes, or as many as still lack runs."""
         seed = secrets.randbits(31)
         baseline = self._plan.baseline
         block = self._journal.open_block(self._session, self._plan.host.fingerprint, baseline.key, seed)
-        for process in range(max(self._lacking().values())):
+        for process in range(sets):
             missing = self._lacking()
             going = [cell for cell in cells if cell.key in missing and cell != baseline]
             if going or (baseline in cells and baseline.key in missing):

@@ -9,7 +9,7 @@ from handmade import HOST, plan_of, stack
 from dlas.errors import BuildFailed
 from dlas.measure.samples import Samples
 from dlas.process import Died
-from dlas.study.journal import Journal
+from dlas.study.journal import Journal, RunRow
 from dlas.study.lacking import lacking, wanted
 from dlas.study.measuring import SETS, Measurer
 from dlas.study.timing import Timed
@@ -99,3 +99,34 @@ def test_a_baseline_that_dies_twice_has_failed_and_the_others_are_measured_witho
     assert journal.cell(HOST.fingerprint, BASELINE).status == "failed"
     assert bench.asked[2:] == [[CELL]]
     assert {cell for cell, *_ in runs(journal)} == {CELL}
+
+
+def test_another_run_that_finishes_the_work_meanwhile_ends_this_one(journal):
+    """On the host of a worker nothing is locked here, so another run may note its processes at any moment."""
+
+    def both(order, notes):
+        for process in range(3):
+            session = journal.open_session("2024-02-29T12:00:00", HOST.fingerprint, {}, {}, 1)
+            block = journal.open_block(session, HOST.fingerprint, BASELINE, 1)
+            rows = [RunRow(block, key, process, "margin", 0.0, 9.0, FACTS, SAMPLES) for key in (BASELINE, CELL)]
+            journal.note_runs(rows)
+        return well(order, notes)
+
+    bench, _ = measure(journal, both)
+    assert len(bench.asked) == 1
+
+
+def test_what_another_run_finished_before_a_block_was_opened_is_not_measured(journal, monkeypatch):
+    opened = journal.open_block
+
+    def late(*arguments):
+        block = opened(*arguments)
+        rows = [
+            RunRow(block, key, 9 + n, "margin", 0.0, 9.0, FACTS, SAMPLES) for key in (BASELINE, CELL) for n in range(3)
+        ]
+        journal.note_runs(rows)
+        return block
+
+    monkeypatch.setattr(journal, "open_block", late)
+    bench, _ = measure(journal)
+    assert bench.asked == []
