@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dlas.artifacts import Store
 from dlas.errors import BuildFailed
 from dlas.measure.pace import Pace
-from dlas.process import Died, TooSlow
+from dlas.process import Died, Message, TooSlow
 from dlas.study import proving
 from dlas.study.crew import Bench
 from dlas.study.journal import CellRow, Journal, RunRow
@@ -80,7 +80,7 @@ class Measurer:
 
     def _fresh_processes(self, block: int, process: int, cells: Sequence[Cell], seed: int) -> None:
         """One set of children, and what came of it, all or nothing."""
-        scores = {c.key: row.record["score"] for c in cells if (row := self._row(c)) and row.record}
+        scores = {c.key: score for c in cells if (score := self._score(c))}
         asked = self._plan.study.measure
         title = f"process {process + 1}"
         order = Order(tuple(cells), self._plan.baseline.key, scores, self._paces, self._limits, asked, seed, title)
@@ -90,6 +90,12 @@ class Measurer:
         runs = [RunRow(block, t.key, process, t.outcome, margin, budget, t.facts, t.samples) for t in found]
         self._journal.note_runs(runs)
         self._lacking()
+
+    def _score(self, cell: Cell) -> Message | None:
+        """The cell's score, so that it is not scored again; None where an older journal's tells too little."""
+        row = self._row(cell)
+        score: Message | None = row.record["score"] if row and row.record else None
+        return score if score and "quantised_agreement" in score else None
 
     def _timed(self, order: Order) -> list[Timed]:
         """What the bench timed; nothing where the set was lost, which leaves its cells lacking their runs."""

@@ -154,7 +154,8 @@ def _of_score(record: Mapping[str, Any], baseline: CellRow | None, same_data: bo
     score = record["score"]
     if not score:
         return {}
-    values: Values = {name: score[name] for name in ("agreement", "quantised_agreement", "max_abs_error")}
+    values: Values = {name: score[name] for name in ("agreement", "max_abs_error")}
+    values["quantised_agreement"] = score.get("quantised_agreement")  # older journals have none
     if record["trained"]:
         right = _right(score)
         values |= _interval("accuracy", wilson(sum(right), len(right)))

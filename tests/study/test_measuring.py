@@ -9,7 +9,7 @@ from handmade import HOST, plan_of, stack
 from dlas.errors import BuildFailed
 from dlas.measure.samples import Samples
 from dlas.process import Died
-from dlas.study.journal import Journal, RunRow
+from dlas.study.journal import CellRow, Journal, RunRow
 from dlas.study.lacking import lacking, wanted
 from dlas.study.measuring import SETS, Measurer
 from dlas.study.timing import Timed
@@ -130,3 +130,17 @@ def test_what_another_run_finished_before_a_block_was_opened_is_not_measured(jou
     monkeypatch.setattr(journal, "open_block", late)
     bench, _ = measure(journal)
     assert bench.asked == []
+
+
+@pytest.mark.parametrize(("score", "sent"), [({"quantised_agreement": None}, True), ({"agreement": 1.0}, False)])
+def test_a_score_of_an_older_journal_that_tells_too_little_is_made_again(journal, score, sent):
+    session = journal.open_session("2024-02-29T12:00:00", HOST.fingerprint, {}, {}, 1)
+    journal.note_cell(session, HOST.fingerprint, {}, CellRow(CELL, "ok", "", {"score": score}))
+    told = []
+
+    def look(order, notes):
+        told.append(order.scores)
+        return well(order, notes)
+
+    measure(journal, look)
+    assert told == [{CELL: score} if sent else {}]

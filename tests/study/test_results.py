@@ -276,6 +276,16 @@ def test_scores_on_other_images_of_the_same_data_are_compared_unpaired(bench):
     assert found["accuracy_change_low"] < -0.15 < found["accuracy_change_high"]
 
 
+def test_a_score_of_an_older_dlas_that_knew_no_quantised_agreement_is_read(bench):
+    block = bench.block()
+    bench.runs(block, {BASELINE: 1.0})
+    score = a_record()["score"]
+    del score["quantised_agreement"]
+    bench.cell(BASELINE, score=score)
+    found = results(plan_of(), bench.journal)["baseline"]
+    assert (found["agreement"], found["quantised_agreement"]) == (1.0, None)
+
+
 def test_an_untrained_network_has_no_accuracy_but_its_agreement(bench):
     block = bench.block()
     bench.runs(block, {BASELINE: 1.0})
