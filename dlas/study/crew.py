@@ -78,8 +78,8 @@ class Crew(Protocol):
     def threads(self) -> int:
         """Steps that can be built at a time."""
 
-    def maker(self, store: Store) -> Maker:
-        """Who builds into that store."""
+    def maker(self, store: Store, timed_at: Mapping[str, str]) -> Maker:
+        """Who builds into that store; steps that time candidates do so on the host of that name, by key."""
 
     def bench(self, name: str, store: Store) -> Bench:
         """Who measures on the host of that name what lies in the store."""
@@ -107,7 +107,7 @@ class Alone:
         """Those of this host."""
         return self.here.usable_threads
 
-    def maker(self, store: Store) -> Maker:
+    def maker(self, store: Store, timed_at: Mapping[str, str]) -> Maker:
         """Children of this process."""
         return Children(store)
 

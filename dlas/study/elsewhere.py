@@ -70,9 +70,9 @@ class Team:
             f"start one there with --resources {name}=1, then run again"
         )
 
-    def maker(self, store: Store) -> Maker:
-        """Any of the workers."""
-        return Makers(self._cluster, store)
+    def maker(self, store: Store, timed_at: Mapping[str, str]) -> Maker:
+        """Any of the workers, but for steps that time candidates."""
+        return Makers(self._cluster, store, timed_at)
 
     def bench(self, name: str, store: Store) -> Bench:
         """The workers that carry the name, or this process."""
@@ -93,25 +93,31 @@ def _refused(cluster: Cluster) -> str:
 
 
 class Makers:
-    """Has steps done by whichever worker has the least to do; where the user's data are needed, by this process."""
+    """Has steps done by whichever worker has the least to do; where the user's data are needed, by this process.
 
-    def __init__(self, cluster: Cluster, store: Store) -> None:
+    What times candidates does so on a host where its cells are measured: `timed_at` has the host's name by key.
+    """
+
+    def __init__(self, cluster: Cluster, store: Store, timed_at: Mapping[str, str]) -> None:
         self._cluster = cluster
         self._store = store
+        self._timed_at = timed_at
         self._children = Children(store)
         self._busy: Counter[str] = Counter()
         self._choosing = threading.Lock()
 
     def make(self, step: Step, timeout: float, report: Report) -> None:
         """Do a step, again on another worker if one is lost."""
-        if step.sources:
+        place = self._timed_at.get(step.key)
+        if step.sources or place == HERE:
             self._children.make(step, timeout, report)
             return
         for _ in range(TRIES):
-            with self._chosen() as worker:
+            with self._chosen(place) as worker:
                 try:
                     self._cluster.ship(worker, self._store, step.inputs)
-                    self._cluster.call(worker, tasks.build, as_message(step), timeout, hear=report)
+                    task = (tasks.build, as_message(step), timeout)
+                    self._cluster.call(worker, *task, name=place or "", hear=report)
                     self._cluster.fetch(worker, self._store, step.key)
                 except Lost:
                     continue
@@ -124,8 +130,10 @@ class Makers:
         self._cluster.stop()
 
     @contextmanager
-    def _chosen(self) -> Iterator[Worker]:
-        workers = _awaited(self._cluster, lambda _: True, "no worker is left in the cluster")
+    def _chosen(self, place: str | None) -> Iterator[Worker]:
+        """The least busy worker, of those that carry a name if it has to be there."""
+        nobody = f"no worker of {place} is left in the cluster" if place else "no worker is left in the cluster"
+        workers = _awaited(self._cluster, lambda worker: not place or place in worker.names, nobody)
         with self._choosing:
             worker = min(workers, key=lambda worker: self._busy[worker.address] / worker.threads)
             self._busy[worker.address] += 1

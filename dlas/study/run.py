@@ -56,7 +56,7 @@ def run(study: Study, store: Store, out: Path, conduct: Conduct) -> Plan:
             tasks = _tasks(planned, journal, crew, conduct)
             if tasks:
                 steps = planned.steps(cell for task in tasks for cell in task.todo)
-                jobs, maker = conduct.jobs or crew.threads, crew.maker(store)
+                jobs, maker = conduct.jobs or crew.threads, crew.maker(store, _timed_at(tasks))
                 failures = Builder(store, jobs, study.build_timeout, conduct.listen, maker).build(steps)
                 tasks = [left for task in tasks if (left := _left(journal, task, failures, conduct.listen))]
         lost = _measure(tasks, store, out, crew, conduct.listen)
@@ -74,6 +74,16 @@ def _tasks(planned: Plan, journal: Journal, crew: Crew, conduct: Conduct) -> lis
         if todo and not part.why_absent:
             tasks.append(_Task(part, want, todo, _open_session(journal, part, crew)))
     return tasks
+
+
+def _timed_at(tasks: Sequence[_Task]) -> dict[str, str]:
+    """Where steps that time candidates shall do so, by key: on the first host where their cells are measured."""
+    found: dict[str, str] = {}
+    for task in tasks:
+        for step in task.plan.steps(task.todo):
+            if step.exclusive:
+                found.setdefault(step.key, task.name)
+    return found
 
 
 def _measure(tasks: Sequence[_Task], store: Store, out: Path, crew: Crew, listen: Listen) -> dict[str, str]:
