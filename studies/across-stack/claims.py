@@ -20,6 +20,7 @@ from evidence import (
     contexts,
     contradictions,
     contrast,
+    freedom,
     gathered,
     judge,
     mean,
@@ -66,8 +67,9 @@ def compared(
     comparison = Comparison(these, against, where or {}, quantity)
 
     def gather(cube: xr.Dataset) -> list[Evidence]:
-        wide = seeds.first(seeds.widened(cube) if quantity == "accuracy" else cube)
-        return [piece for part in contexts(wide, "dataset") for piece in pairs(part, comparison, direction, minimum)]
+        parts = contexts(seeds.first(seeds.widened(cube) if quantity == "accuracy" else cube), "dataset")
+        degrees = freedom(cube, quantity)
+        return [piece for part in parts for piece in pairs(part, comparison, direction, minimum, degrees)]
 
     return gather
 
@@ -77,7 +79,7 @@ def reversed_order(proxy: str, of: str, least_first: bool = True) -> Gather:
 
     def gather(cube: xr.Dataset) -> list[Evidence]:
         wide = seeds.widened(cube, changes=False) if "accuracy" in (proxy, of) else cube
-        return contradictions(wide, proxy, of, least_first)
+        return contradictions(wide, proxy, of, least_first, freedom(cube, of))
 
     return gather
 
@@ -175,11 +177,12 @@ def tuning_changes_primitive(cube: xr.Dataset) -> Sequence[Evidence]:
 
 def tuning_helps_dense_more(cube: xr.Dataset) -> list[Evidence]:
     """What tuning gains a dense primitive, less what it gains a sparse one: one piece for a network and its data."""
-    found = []
+    found, degrees = [], freedom(cube, "latency")
     for tuned in _tuned(cube):
         for part in contexts(seeds.first(cube), "dataset", "model", "hardware"):
+            sides = ({"codegen": tuned}, {"codegen": UNTUNED})
             dense, sparse = (
-                pairs(part, Comparison({"codegen": tuned}, {"codegen": UNTUNED}, {"primitive": primitive}), "lower")
+                pairs(part, Comparison(*sides, {"primitive": primitive}), "lower", degrees=degrees)
                 for primitive in (DENSE, SPARSE)
             )
             if dense and sparse:

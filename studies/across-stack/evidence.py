@@ -1,28 +1,42 @@
 """What cells of a cube say for or against a claim, and the verdict that follows from all of it."""
 
+import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import product
 
 import numpy as np
 import xarray as xr
-from seeds import Spread
+from seeds import Spread, spreads
 
 from dlas.analysis import cells
 from dlas.analysis.claims import INCONCLUSIVE, REFUTED, SUPPORTED, UNTESTABLE, Claim, Comparison, claims
 from dlas.analysis.quantities import Z, change, estimates, find
-from dlas.measure.statistics import CONFIDENCE, normal_quantile, wilson
+from dlas.measure.statistics import CONFIDENCE, PRIOR_WEIGHT, StudentInterval, normal_quantile, wilson
+from dlas.measure.verdict import p_value
 
 RULES = ("all", "some", "usually")
 
 
 @dataclass(frozen=True)
 class Evidence:
-    """An effect with its standard error, on the scale of comparison; the more above zero, the more it bears out."""
+    """An effect with its standard error, on the scale of comparison; the more above zero, the more it bears out.
+
+    The error is the half of its 95 % interval over the normal quantile; `freedom` that of Student's t which made it.
+    It is the clearest `among` so many.
+    """
 
     effect: float
     error: float
     told: str
+    freedom: float = math.inf
+    among: int = 1
+
+    def surely(self, of: int = 1) -> bool:
+        """Whether it is none by chance, if so many such pieces are looked at together (Bonferroni)."""
+        half = Z * self.error
+        found = p_value(StudentInterval(self.effect, self.effect - half, self.effect + half, self.freedom))
+        return found * self.among * of < 1 - CONFIDENCE
 
 
 @dataclass(frozen=True)
@@ -70,13 +84,7 @@ def judge(claim: Stated, pieces: Sequence[Evidence]) -> Verdict:
 
 def _sides(pieces: Sequence[Evidence], of: int = 1) -> tuple[list[bool], list[bool]]:
     """Which pieces surely bear out, and which surely contradict, if `of` of them are looked at together."""
-    z = _critical(of)
-    return [p.effect > z * p.error for p in pieces], [p.effect < -z * p.error for p in pieces]
-
-
-def _critical(of: int) -> float:
-    """Standard errors of a two-sided 95 % interval that is one of so many (Bonferroni)."""
-    return Z if of <= 1 else normal_quantile(1 - (1 - CONFIDENCE) / (2 * of))
+    return [p.effect > 0 and p.surely(of) for p in pieces], [p.effect < 0 and p.surely(of) for p in pieces]
 
 
 def _all(pieces: Sequence[Evidence]) -> str:
@@ -115,7 +123,24 @@ def _told(rule: str, verdict: str, pieces: Sequence[Evidence]) -> str:
 # --- evidence of several kinds -----------------------------------------------------------------------------------
 
 
-def pairs(cube: xr.Dataset, comparison: Comparison, direction: str, minimum: float = 0.0) -> list[Evidence]:
+def freedom(cube: xr.Dataset, quantity: str) -> float:
+    """Degrees of freedom of the intervals of a quantity, the least that a cell's has.
+
+    Those of ratios of latency are stored; cubes that do not hold them tell the processes behind each. Those of accuracy
+    are of the spread between seeds, by which it is widened.
+    """
+    if quantity == "accuracy":
+        return min((spread.freedom for spread in spreads(cube).values()), default=math.inf)
+    if quantity != "latency":
+        return math.inf
+    stored = cube["relative_latency_freedom"].values if "relative_latency_freedom" in cube else np.array([])
+    fewest = min(cube["processes"].values[cube["processes"].values > 0], default=1)
+    return float(min(stored[np.isfinite(stored)], default=fewest - 1 + PRIOR_WEIGHT))
+
+
+def pairs(
+    cube: xr.Dataset, comparison: Comparison, direction: str, minimum: float = 0.0, degrees: float = math.inf
+) -> list[Evidence]:
     """The pairs of a comparison; with `the same` a piece bears out by how far it stays within the minimum."""
     quantity = find(comparison.quantity)
     frame = claims(cube, [Claim("", "", comparison, "higher")])
@@ -126,15 +151,19 @@ def pairs(cube: xr.Dataset, comparison: Comparison, direction: str, minimum: flo
         value, low, high = (float(scale(row[f"effect{end}"])) for end in ("", "_low", "_high"))
         effect = least - abs(value) if direction == "the same" else (value if direction == "higher" else -value) - least
         told = change(quantity, *(row[f"effect{end}"] for end in ("", "_low", "_high")))
-        found.append(Evidence(effect, (high - low) / (2 * Z), f"{row['cell']} against {row['against']}, {told}"))
+        found.append(
+            Evidence(effect, (high - low) / (2 * Z), f"{row['cell']} against {row['against']}, {told}", degrees)
+        )
     return found
 
 
-def contradictions(cube: xr.Dataset, proxy: str, of: str, least_first: bool = True) -> list[Evidence]:
+def contradictions(
+    cube: xr.Dataset, proxy: str, of: str, least_first: bool = True, degrees: float = math.inf
+) -> list[Evidence]:
     """Pairs of cells of one data set, code generator and hardware whose order by a proxy is not that by a quantity.
 
-    With `least_first` one expects less of the quantity where the proxy is less. The clearest piece stands for all:
-    its error is widened so that it counts as one of as many as there are pairs.
+    With `least_first` one expects less of the quantity where the proxy is less. The clearest piece stands for all, as
+    one among all pairs.
     """
     count, told = 0, []
     for context in contexts(cube, "dataset", "codegen", "hardware"):
@@ -146,8 +175,7 @@ def contradictions(cube: xr.Dataset, proxy: str, of: str, least_first: bool = Tr
     if not told:
         return [Evidence(-1.0, 1.0, f"in {count} pairs of cells no order is reversed")]
     best = max(told, key=lambda piece: piece.effect / piece.error)
-    wider = _critical(count) / Z
-    return [Evidence(best.effect, best.error * wider, f"{best.told} ({count} pairs of cells)")]
+    return [replace(best, told=f"{best.told} ({count} pairs of cells)", freedom=degrees, among=count)]
 
 
 def contexts(cube: xr.Dataset, *shared: str) -> Iterator[xr.Dataset]:
@@ -163,7 +191,8 @@ def _contradicted(cube: xr.Dataset, proxy: str, of: str, least_first: bool) -> t
     x, y, errors = first.values[places], other.values[places], other.errors[places]
     dx, dy = x[:, None] - x, (y[:, None] - y) * (1 if least_first else -1)
     error = np.hypot(errors[:, None], errors)
-    ordered = dx < -_critical(len(x) ** 2) * np.hypot(first.errors[places][:, None], first.errors[places])
+    apart = normal_quantile(1 - (1 - CONFIDENCE) / (2 * max(1, len(x)) ** 2))  # of so many pairs
+    ordered = dx < -apart * np.hypot(first.errors[places][:, None], first.errors[places])
     one, two = np.nonzero(ordered & (dy > 0))
     count = int(ordered.sum())
     if not len(one):
@@ -184,13 +213,15 @@ def _more(of: str, difference: float, error: float) -> str:
 
 def contrast(one: Evidence, other: Evidence, told: str) -> Evidence:
     """How much more the first effect is than the second."""
-    return Evidence(one.effect - other.effect, float(np.hypot(one.error, other.error)), told)
+    error = float(np.hypot(one.error, other.error))
+    return Evidence(one.effect - other.effect, error, told, min(one.freedom, other.freedom))
 
 
 def mean(pieces: Sequence[Evidence]) -> Evidence:
     """The mean of some effects, as well as their own errors let it be known."""
     error = np.sqrt(sum(piece.error**2 for piece in pieces)) / len(pieces)
-    return Evidence(float(np.mean([piece.effect for piece in pieces])), float(error), pieces[0].told)
+    effect = float(np.mean([piece.effect for piece in pieces]))
+    return Evidence(effect, float(error), pieces[0].told, min(piece.freedom for piece in pieces))
 
 
 def of_kind(pieces: Sequence[Evidence]) -> Evidence:
@@ -200,4 +231,4 @@ def of_kind(pieces: Sequence[Evidence]) -> Evidence:
     """
     own, count = mean(pieces), len(pieces)
     deviation = float(np.std([piece.effect for piece in pieces], ddof=1)) / np.sqrt(count)
-    return replace(own, error=max(own.error, Spread(deviation, count - 1).half / Z))
+    return replace(own, error=max(own.error, Spread(deviation, count - 1).half / Z), freedom=count - 1)

@@ -5,11 +5,12 @@ import numpy as np
 import pytest
 import seeds
 import xarray
-from evidence import Evidence, Stated, judge
+from evidence import Evidence, Stated, freedom, judge
 from handmade import HOST
 from stacks import figures_of, planted, two_hosts
 
 from dlas.analysis.claims import INCONCLUSIVE, REFUTED, SUPPORTED, UNTESTABLE
+from dlas.measure.statistics import PRIOR_WEIGHT
 
 
 def judged(rule, *effects, error=1.0):
@@ -36,6 +37,25 @@ def judged(rule, *effects, error=1.0):
 )
 def test_a_verdict_follows_its_rule(rule, effects, expected):
     assert judged(rule, *effects).verdict == expected
+
+
+def test_of_many_pieces_those_known_by_few_processes_must_be_clearer():
+    def of_many(freedom, among=1):
+        pieces = [Evidence(5.0, 1.0, "it", freedom, among), *(Evidence(0.0, 1.0, "not", freedom) for _ in range(99))]
+        return judge(Stated("0", "it is so", "somebody", "some", lambda _: pieces), pieces).verdict
+
+    assert [of_many(freedom) for freedom in (np.inf, 60, 4)] == [SUPPORTED, SUPPORTED, INCONCLUSIVE]
+    assert of_many(np.inf, among=10**6) == INCONCLUSIVE
+
+
+def test_degrees_of_freedom_are_those_that_the_cube_holds_or_follow_from_its_processes():
+    int8 = {"compression": "int8"}
+    held = [({"compression": "fp16"}, figures_of(0.0, relative_latency_freedom=8.0)), (int8, figures_of(0.0))]
+    assert freedom(planted(held, HOST), "latency") == 8
+    cube = planted([({}, figures_of(0.0, processes=3)), (int8, figures_of(0.0, processes=2))], HOST)
+    assert freedom(cube.drop_vars("relative_latency_freedom"), "latency") == 1 + PRIOR_WEIGHT
+    assert freedom(cube, "size") == freedom(cube, "accuracy") == np.inf
+    assert freedom(planted(of_seeds(0.88, 0.86, 0.90), HOST), "accuracy") == 2
 
 
 def test_the_deciding_piece_is_told():
