@@ -30,7 +30,7 @@ def show(file: Path, data: Sequence[str], out: Path | None, why: bool, scheduler
         print(f"  {item.step.layer} {item.step.option}" + (f": {item.why}" if why else ""))
     _more(len(work))
     print(f"to measure: {len(todo)} of {len(planned.possible)} cells")
-    print(_time(planned, work, len(todo)))
+    print(_time(planned, work, todo))
 
 
 def _print_cells(planned: Plan) -> None:
@@ -54,13 +54,11 @@ def _more(count: int) -> None:
         print(f"  … and {count - _SHOWN} more")
 
 
-def _time(planned: Plan, work: Sequence[Work], cells: int) -> str:
-    measuring = measuring_seconds(planned, planned.possible[:cells])
+def _time(planned: Plan, work: Sequence[Work], todo: Sequence[Cell]) -> str:
+    measuring = measuring_seconds(planned, todo)
     unknown = sum(item.seconds is None for item in work)
     known = sum(item.seconds or 0.0 for item in work)
     if unknown and unknown == len(work):
-        return (
-            f"time: at most {duration(measuring)} to measure; nothing comparable was built yet, so building is unknown"
-        )
+        return f"time: about {duration(measuring)} to measure; nothing comparable was built yet, so building is unknown"
     beyond = f", beside {unknown} steps of unknown length" if unknown else ""
-    return f"time: about {duration(known)} of building{beyond}, at most {duration(measuring)} of measuring"
+    return f"time: about {duration(known)} of building{beyond}, about {duration(measuring)} of measuring"

@@ -1,5 +1,6 @@
 """What a plan would take: which steps are missing, what changed since they were done, how long they take."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from statistics import median
@@ -7,10 +8,11 @@ from statistics import median
 from dlas.artifacts import Artifact, Store
 from dlas.option import split
 from dlas.realise import Step
+from dlas.study.measuring import BLOCK
 from dlas.study.plan import Cell, Plan
 
+COMPANIONS = 2  # of every block: the baseline and the reference kernel
 LOADING = 1.5  # s a fresh process, beside the time it measures; what the demo study takes here
-
 
 _WORDS = {
     "code": "its code",
@@ -71,6 +73,12 @@ def _names(text: str) -> list[str]:
 
 
 def measuring_seconds(plan: Plan, cells: Sequence[Cell]) -> float:
-    """Seconds at most to measure some cells: their budget, and loading them in each fresh process."""
+    """Seconds that measuring some cells may take: budget and loading for each, for the baseline and for the kernel.
+
+    Those two are in every block. No bound: scoring comes on top, and beside a quick cell they are stepped more often;
+    cells that meet their margin early take less.
+    """
     asked = plan.study.measure
-    return len(cells) * (asked.budget + asked.processes * LOADING)
+    others = sum(cell != plan.baseline for cell in cells)
+    blocks = max(math.ceil(others / BLOCK), min(1, len(cells)))
+    return (others + blocks * COMPANIONS) * (asked.budget + asked.processes * LOADING)

@@ -29,13 +29,13 @@ to build: 5 of 5 steps
   codegen toygen@2
   codegen toygen@behaviour=build-raise
 to measure: 3 of 3 cells
-time: at most 5 s to measure; nothing comparable was built yet, so building is unknown
+time: about 6 s to measure; nothing comparable was built yet, so building is unknown
 """
 
 PLAN_AFTERWARDS = """\
 to build: 0 of 5 steps
 to measure: 0 of 3 cells
-time: about 0 s of building, at most 0 s of measuring
+time: about 0 s of building, about 0 s of measuring
 """
 
 SHOWN = """\

@@ -131,8 +131,16 @@ def test_an_artifact_of_an_option_that_is_written_otherwise_today_is_no_obstacle
     assert seconds(store, prune("int8")) is None
 
 
-def test_measuring_takes_at_most_each_cells_budget_and_loading():
-    plan = plan_of(stack(codegen="torch"))
+@pytest.mark.parametrize(("others", "members"), [(1, 3), (12, 14), (13, 17), (60, 70)])
+def test_measuring_takes_each_cells_budget_and_loading_and_the_companions_of_every_block(others, members):
+    plan = plan_of(*(stack(compression=f"weight-prune@{n / 100:g}") for n in range(1, others + 1)))
     asked = plan.study.measure
-    assert measuring_seconds(plan, plan.cells) == 2 * (asked.budget + asked.processes * LOADING)
+    assert measuring_seconds(plan, plan.cells) == members * (asked.budget + asked.processes * LOADING)
+
+
+def test_a_baseline_alone_has_the_kernel_beside_it_and_nothing_takes_no_time():
+    plan = plan_of()
+    assert measuring_seconds(plan, plan.cells) == 2 * (
+        plan.study.measure.budget + plan.study.measure.processes * LOADING
+    )
     assert measuring_seconds(plan, []) == 0
