@@ -1,15 +1,14 @@
 """The profiling child: an executable as it is and under its runtime's own profiler, in turns. It decides nothing."""
 
 from dataclasses import asdict, replace
-from pathlib import Path
 from statistics import median
 from typing import Any
 
-from dlas import artifacts, data, process, registry
-from dlas.errors import BuildFailed, Inapplicable
+from dlas import data, process, registry
+from dlas.errors import Inapplicable
 from dlas.host import Place
 from dlas.layers.hardware import Command
-from dlas.measure import pace
+from dlas.measure import given, pace
 from dlas.measure.clocks import Clock, Repetition, ThreadClock, repeat
 from dlas.process import Message
 
@@ -33,8 +32,8 @@ class Profiler:
         return {"load": self._load, "window": self._window}[request["do"]](request)
 
     def _load(self, request: Message) -> Message:
-        self._executable = _artifact(request["executable"])
-        source = _artifact(request["data"])
+        self._executable = given.artifact(request["executable"])
+        source = given.artifact(request["data"])
         (self._option,) = registry.parse("codegen", self._executable.recipe["option"])
         if not hasattr(self._option, "profile"):
             raise Inapplicable(
@@ -69,13 +68,6 @@ class Profiler:
     def _seconds(self, found: list[Repetition]) -> dict[str, float]:
         """Medians of wall and processor time of one inference."""
         return {name: median(getattr(one, name) for one in found) / self._pace.inner * 1e-9 for name in ("wall", "cpu")}
-
-
-def _artifact(folder: str) -> artifacts.Artifact:
-    artifact = artifacts.read(Path(folder))
-    if artifact is None:
-        raise BuildFailed(f"{folder} holds no artifact")
-    return artifact
 
 
 if __name__ == "__main__":

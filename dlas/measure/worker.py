@@ -3,19 +3,17 @@
 import time
 from collections.abc import Iterator
 from dataclasses import asdict
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from dlas import artifacts, data, fingerprint, network, process, registry
-from dlas.artifacts import Artifact
+from dlas import data, fingerprint, network, process, registry
 from dlas.data import Images
 from dlas.errors import BuildFailed
 from dlas.host import Place
 from dlas.layers.codegen import Runner
-from dlas.measure import memory, pace
+from dlas.measure import given, memory, pace
 from dlas.measure.clocks import Clock, ProcessClock, ThreadClock
 from dlas.measure.kernel import ReferenceKernel
 from dlas.network import Logits
@@ -48,9 +46,9 @@ class Worker:
         return verb[request["do"]](request)
 
     def _load(self, request: Message) -> Message:
-        executable = _artifact(request["executable"])
-        self._network = _artifact(request["network"])
-        self._source = _artifact(request["data"])
+        executable = given.artifact(request["executable"])
+        self._network = given.artifact(request["network"])
+        self._source = given.artifact(request["data"])
         self._batch = executable.facts["batch"]
         self._labels = data.labels(self._source, "test")
         self._images = self._read(data.stratified_subset(self._labels, max(ROTATED, self._batch)))
@@ -163,13 +161,6 @@ class Worker:
 def _agreement(logits: Logits, expected: Logits) -> float:
     """Share of images with the same top-1 class."""
     return float((logits.argmax(1) == expected.argmax(1)).mean())
-
-
-def _artifact(folder: str) -> Artifact:
-    artifact = artifacts.read(Path(folder))
-    if artifact is None:
-        raise BuildFailed(f"{folder} holds no artifact")
-    return artifact
 
 
 if __name__ == "__main__":

@@ -9,10 +9,11 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
-from dlas import artifacts, fingerprint, process, registry
+from dlas import fingerprint, process, registry
 from dlas.errors import CubeError, Inapplicable
 from dlas.host import Place
 from dlas.layers.codegen.deploying import Deployment
+from dlas.measure import given
 from dlas.process import Child, Message, environment
 from dlas.realise import codegen_of
 from dlas.study.stored import Stored
@@ -122,11 +123,11 @@ def _deployed(subject: Stored, folder: Path) -> Deployment:
 
 
 def _answer(request: Message, _: process.Report) -> Message:
-    executable = artifacts.read(Path(request["executable"]))
-    assert executable is not None
+    executable = given.artifact(request["executable"])
     (option,) = registry.parse("codegen", executable.recipe["option"])
-    given: Deployment = option.deploy(executable, Place(**request["place"]), Path(request["out"]))  # type: ignore[attr-defined]
-    return asdict(given)
+    place, out = Place(**request["place"]), Path(request["out"])
+    deployment: Deployment = option.deploy(executable, place, out)  # type: ignore[attr-defined]
+    return asdict(deployment)
 
 
 if __name__ == "__main__":

@@ -16,7 +16,6 @@ from dlas.study.sampling import balanced
 
 DESIGNS = ("factorial", "star", "sample")
 DATA_FOLDER = "DLAS_DATA"
-_UNITS = {"ms": 1e-3, "s": 1.0, "min": 60.0, "h": 3600.0}
 
 
 @dataclass(frozen=True)
