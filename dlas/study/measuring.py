@@ -4,6 +4,7 @@ import secrets
 import time
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from dlas.artifacts import Store
 from dlas.errors import BuildFailed
@@ -23,21 +24,36 @@ SETS = 3  # of processes in a row that may fail as a whole, as where somebody ki
 TRIES = 2  # a child that died or hung while it was timed is given one more chance, in another set of processes
 
 
-class Measurer:
-    """Has a plan's cells timed on one host and writes what comes of it into the journal."""
+@dataclass(frozen=True)
+class Task:
+    """What is to be done on one host: its plan, the runs that its cells shall have, the cells that lack some.
 
-    def __init__(
-        self, plan: Plan, bench: Bench, store: Store, journal: Journal, session: int, want: Runs, listen: Listen
-    ) -> None:
-        self._plan = plan
+    `session` is the journal's, of which they will be.
+    """
+
+    plan: Plan
+    want: Runs
+    todo: Sequence[Cell]
+    session: int
+
+    @property
+    def name(self) -> str:
+        """The host's."""
+        return self.plan.baseline.at
+
+
+class Measurer:
+    """Has a task's cells timed on its host and writes what comes of it into the journal."""
+
+    def __init__(self, task: Task, bench: Bench, store: Store, journal: Journal, listen: Listen) -> None:
+        self._task = task
+        self._plan = task.plan
         self._bench = bench
         self._store = store
         self._journal = journal
-        self._session = session
-        self._want = want
         self._listen = listen
-        self._limits = limits(plan)
-        self._cells = {cell.key: cell for cell in plan.possible}
+        self._limits = limits(task.plan)
+        self._cells = {cell.key: cell for cell in task.plan.possible}
         self._troubles: Counter[str] = Counter()
         self._paces: dict[str, Pace] = {}
         self._lost = 0
@@ -56,7 +72,7 @@ class Measurer:
 
     def _lacking(self) -> dict[str, int]:
         """Runs that cells lack, as the journal has it now; kept for the progress that is told meanwhile."""
-        found = lacking(self._plan, self._journal, self._want)
+        found = lacking(self._plan, self._journal, self._task.want)
         self._left = sum(found.values())
         return found
 
@@ -66,7 +82,7 @@ class Measurer:
         """Measure some cells beside the baseline in so many sets of fresh processes, or as many as still lack runs."""
         seed = secrets.randbits(31)
         baseline = self._plan.baseline
-        block = self._journal.open_block(self._session, self._plan.host.fingerprint, baseline.key, seed)
+        block = self._journal.open_block(self._task.session, self._plan.host.fingerprint, baseline.key, seed)
         for process in range(sets):
             missing = self._lacking()
             going = [cell for cell in cells if cell.key in missing and cell != baseline]
@@ -139,7 +155,7 @@ class Measurer:
         self._note_cell(self._cells[key], CellRow(key, status, f"{doing}: {problem}", None))
 
     def _note_cell(self, cell: Cell, row: CellRow) -> None:
-        self._journal.note_cell(self._session, self._plan.host.fingerprint, cell.stack.as_dict(), row)
+        self._journal.note_cell(self._task.session, self._plan.host.fingerprint, cell.stack.as_dict(), row)
 
     def tell(self, what: str) -> None:
         """Say how far it is."""

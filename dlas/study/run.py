@@ -7,7 +7,7 @@ import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TypeVar
 
@@ -23,27 +23,13 @@ from dlas.study.crew import Bench, Crew, Unserved
 from dlas.study.elsewhere import gathered
 from dlas.study.journal import CellRow, Journal
 from dlas.study.lacking import Runs, lacking, wanted
-from dlas.study.measuring import Measurer
+from dlas.study.measuring import Measurer, Task
 from dlas.study.plan import HERE, Cell, Plan, journal_path, names, plan
 from dlas.study.progress import WARNING, Listen, Progress
 from dlas.study.spec import Study
 
 T = TypeVar("T")
 _PEAK_BUDGET = 1.0  # s a cell from which a second for the host's peaks is little
-
-
-@dataclass(frozen=True)
-class _Task:
-    """What is to be done on one host: its plan, the runs that its cells shall have, the cells that lack some."""
-
-    plan: Plan
-    want: Runs
-    todo: Sequence[Cell]
-    session: int
-
-    @property
-    def name(self) -> str:
-        return self.plan.baseline.at
 
 
 def run(study: Study, store: Store, out: Path, conduct: Conduct) -> Plan:
@@ -63,7 +49,7 @@ def run(study: Study, store: Store, out: Path, conduct: Conduct) -> Plan:
     return replace(planned, absent={**planned.absent, **lost})
 
 
-def _tasks(planned: Plan, journal: Journal, crew: Crew, conduct: Conduct) -> list[_Task]:
+def _tasks(planned: Plan, journal: Journal, crew: Crew, conduct: Conduct) -> list[Task]:
     """What is to be done, host by host; hosts where nothing is, or where nobody measures now, are left out."""
     tasks = []
     for part in planned.by_host():
@@ -72,11 +58,11 @@ def _tasks(planned: Plan, journal: Journal, crew: Crew, conduct: Conduct) -> lis
         want = wanted(part, journal, conduct.more, conduct.only)
         todo = _todo(part, journal, want)
         if todo and not part.why_absent:
-            tasks.append(_Task(part, want, todo, _open_session(journal, part, crew)))
+            tasks.append(Task(part, want, todo, _open_session(journal, part, crew)))
     return tasks
 
 
-def _timed_at(tasks: Sequence[_Task]) -> dict[str, str]:
+def _timed_at(tasks: Sequence[Task]) -> dict[str, str]:
     """Where steps that time candidates shall do so, by key: on the first host where their cells are measured."""
     found: dict[str, str] = {}
     for task in tasks:
@@ -86,11 +72,11 @@ def _timed_at(tasks: Sequence[_Task]) -> dict[str, str]:
     return found
 
 
-def _measure(tasks: Sequence[_Task], store: Store, out: Path, crew: Crew, listen: Listen) -> dict[str, str]:
+def _measure(tasks: Sequence[Task], store: Store, out: Path, crew: Crew, listen: Listen) -> dict[str, str]:
     """Measure on all hosts at once; the names whose workers went meanwhile, with the reason."""
     telling = threading.Lock()
 
-    def one(task: _Task) -> str:
+    def one(task: Task) -> str:
         def tell(progress: Progress) -> None:
             with telling:
                 listen(replace(progress, what=f"{progress.what} (on {task.name})") if task.name else progress)
@@ -99,7 +85,7 @@ def _measure(tasks: Sequence[_Task], store: Store, out: Path, crew: Crew, listen
         with closing(Journal(journal_path(out))) as journal:
             try:
                 _look(task.plan, bench, journal, task.session, tell)
-                Measurer(task.plan, bench, store, journal, task.session, task.want, tell).measure()
+                Measurer(task, bench, store, journal, tell).measure()
             except Unserved as problem:
                 return str(problem)
         return ""
@@ -177,7 +163,7 @@ def _open_session(journal: Journal, part: Plan, crew: Crew) -> int:
     return journal.open_session(started, part.host.fingerprint, asdict(part.host), environment, secrets.randbits(31))
 
 
-def _left(journal: Journal, task: _Task, failures: Mapping[str, Failure], listen: Listen) -> _Task | None:
+def _left(journal: Journal, task: Task, failures: Mapping[str, Failure], listen: Listen) -> Task | None:
     """What of a task can be measured after building: all but the cells that failed, whose failure is noted.
 
     A cell that was measured before stays what it is, and that is told; where it is the baseline, nothing can be
@@ -199,7 +185,7 @@ def _left(journal: Journal, task: _Task, failures: Mapping[str, Failure], listen
     return task
 
 
-def _failed(task: _Task, failures: Mapping[str, Failure]) -> Iterator[tuple[Cell, Failure]]:
+def _failed(task: Task, failures: Mapping[str, Failure]) -> Iterator[tuple[Cell, Failure]]:
     for cell in task.todo:
         steps = cell.realisation.steps if cell.realisation else ()
         failure = next((failures[step.key] for step in steps if step.key in failures), None)

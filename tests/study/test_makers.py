@@ -10,7 +10,8 @@ from dlas.study import elsewhere
 from dlas.study.cluster import Lost, Worker
 from dlas.study.crew import Unserved
 from dlas.study.elsewhere import Makers
-from dlas.study.run import _Task, _timed_at
+from dlas.study.measuring import Task
+from dlas.study.run import _timed_at
 
 TUNED = Step("codegen", "tvm", ("network",), {"primitive": "mixed"})
 PLAIN = Step("codegen", "tvm", ("network",), {"primitive": "direct"})
@@ -75,7 +76,7 @@ def test_the_place_is_that_of_the_first_host_whose_cells_need_the_step(monkeypat
     plan = plan_of()
     (executable,) = {cell.realisation.executable.key for cell in plan.cells}
     tasks = [
-        _Task(SimpleNamespace(baseline=SimpleNamespace(at=at), steps=plan.steps), {}, plan.cells, 1)
+        Task(SimpleNamespace(baseline=SimpleNamespace(at=at), steps=plan.steps), {}, plan.cells, 1)
         for at in ("lab", "")
     ]
     assert _timed_at(tasks) == {executable: "lab"}

@@ -11,7 +11,7 @@ from dlas.measure.samples import Samples
 from dlas.process import Died
 from dlas.study.journal import CellRow, Journal, RunRow
 from dlas.study.lacking import lacking, wanted
-from dlas.study.measuring import SETS, Measurer
+from dlas.study.measuring import SETS, Measurer, Task
 from dlas.study.timing import Timed
 
 TORCH = stack(codegen="torch")
@@ -62,7 +62,8 @@ def measure(journal, *script):
     """Measure on such a bench; the bench, and what was said meanwhile."""
     session = journal.open_session("2024-02-29T12:00:00", HOST.fingerprint, {}, {}, 1)
     bench, heard = Bench(*script), []
-    Measurer(PLAN, bench, None, journal, session, wanted(PLAN, journal), heard.append).measure()
+    task = Task(PLAN, wanted(PLAN, journal), PLAN.cells, session)
+    Measurer(task, bench, None, journal, heard.append).measure()
     assert lacking(PLAN, journal, wanted(PLAN, journal)) == {}
     return bench, [told.what for told in heard]
 

@@ -8,7 +8,8 @@ from dlas.measure.samples import Samples
 from dlas.study.building import Failure
 from dlas.study.journal import CellRow, Journal, RunRow
 from dlas.study.lacking import lacking
-from dlas.study.run import _left, _Task
+from dlas.study.measuring import Task
+from dlas.study.run import _left
 
 OTHER = stack(dataset="fashion-mnist@fashion")
 PLAN = plan_of(OTHER)
@@ -29,7 +30,7 @@ def journal(tmp_path):
 def task(journal):
     """Two more runs of both cells."""
     session = journal.open_session("2024-02-29T12:00:00", HOST.fingerprint, {}, {}, 1)
-    return _Task(PLAN, dict.fromkeys(KEYS.values(), 3), PLAN.cells, session)
+    return Task(PLAN, dict.fromkeys(KEYS.values(), 3), PLAN.cells, session)
 
 
 def measured(journal, task):
