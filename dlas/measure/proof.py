@@ -28,18 +28,22 @@ def revive(evidence: Mapping[str, Any]) -> Evidence:
     return Evidence(kernels, evidence["threads"], evidence["isa"])
 
 
-def judge(
-    evidence: Evidence,
-    promised: str,
-    macs: Sequence[int],
-    threads: int,
-    ceiling: str = NATIVE,
-    primitive: str = "",
-) -> Proof:
-    """Compare what a runtime says it runs with the label; `macs` are those of the network's operators, in order.
+@dataclass(frozen=True)
+class Promise:
+    """What a label promises: the precision of the arithmetic, threads, a ceiling of the instruction set.
 
     `primitive` is the one that was asked for, empty where the choice was left to the code generator.
     """
+
+    precision: str
+    threads: int
+    ceiling: str = NATIVE
+    primitive: str = ""
+
+
+def judge(evidence: Evidence, promise: Promise, macs: Sequence[int]) -> Proof:
+    """Compare what a runtime says it runs with the label; `macs` are those of the network's operators, in order."""
+    promised, primitive, threads = promise.precision, promise.primitive, promise.threads
     precision = evidence.precision
     share = _share(evidence, macs, lambda kernel: kernel.precision == promised)
     if not evidence.kernels:
@@ -47,8 +51,8 @@ def judge(
     if evidence.threads != threads:
         reason = f"{threads} threads asked for, the runtime uses {evidence.threads}"
         return Proof("failed", reason, precision, share)
-    if not _below(evidence.isa, ceiling):
-        return Proof("failed", f"held to {ceiling}, the runtime uses {evidence.isa}", precision, share)
+    if not _below(evidence.isa, promise.ceiling):
+        return Proof("failed", f"held to {promise.ceiling}, the runtime uses {evidence.isa}", precision, share)
     if promised == "float32" and share < 1:
         return Proof("failed", f"the network is float32, the runtime computes in {precision}", precision, share)
     if share == 0:

@@ -11,7 +11,7 @@ from dlas.errors import BuildFailed
 from dlas.host import Host
 from dlas.layers.hardware import Command
 from dlas.measure import proof
-from dlas.measure.proof import Proof
+from dlas.measure.proof import Promise, Proof
 from dlas.measure.session import Session, Subject
 from dlas.option import name_of
 from dlas.process import Message
@@ -110,7 +110,8 @@ def _asked_primitive(cell: Cell) -> str:
 def _judge(loaded: Message, network: Artifact, command: Command, primitive: str) -> Proof:
     macs = [operator["macs"] for operator in network.facts["operators"]]
     evidence = proof.revive(loaded["evidence"])
-    return proof.judge(evidence, network.facts["precision"], macs, command.place.threads, command.isa, primitive)
+    promise = Promise(network.facts["precision"], command.place.threads, command.isa, primitive)
+    return proof.judge(evidence, promise, macs)
 
 
 def _differs(loaded: Message, network: Artifact, primitive: str) -> str:

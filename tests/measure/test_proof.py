@@ -6,7 +6,7 @@ from dataclasses import asdict
 import pytest
 
 from dlas.layers.codegen import Evidence, Kernel
-from dlas.measure.proof import Proof, judge, revive, wrong_numbers
+from dlas.measure.proof import Promise, Proof, judge, revive, wrong_numbers
 
 MACS = (100, 300, 600)
 
@@ -21,58 +21,60 @@ def evidence(*precisions, threads=1):
 
 
 def test_all_in_float32_is_what_float32_promises():
-    assert judge(evidence("float32", "float32", "float32"), "float32", MACS, 1) == Proof("ok", "", "float32", 1.0)
+    assert judge(evidence("float32", "float32", "float32"), Promise("float32", 1), MACS) == Proof(
+        "ok", "", "float32", 1.0
+    )
 
 
 def test_all_in_int8_is_what_int8_promises():
-    assert judge(evidence("int8", "int8", "int8"), "int8", MACS, 1) == Proof("ok", "", "int8", 1.0)
+    assert judge(evidence("int8", "int8", "int8"), Promise("int8", 1), MACS) == Proof("ok", "", "int8", 1.0)
 
 
 @pytest.mark.parametrize(("asked", "used"), [(1, 2), (4, 1)])
 def test_other_threads_than_asked_for_are_a_contradiction(asked, used):
-    found = judge(evidence("float32", threads=used), "float32", (1,), asked)
+    found = judge(evidence("float32", threads=used), Promise("float32", asked), (1,))
     assert (found.status, found.reason) == ("failed", f"{asked} threads asked for, the runtime uses {used}")
 
 
 def test_bfloat16_under_a_float32_label_is_a_contradiction():
-    found = judge(evidence("bfloat16", "bfloat16", "bfloat16"), "float32", MACS, 1)
+    found = judge(evidence("bfloat16", "bfloat16", "bfloat16"), Promise("float32", 1), MACS)
     assert found == Proof("failed", "the network is float32, the runtime computes in bfloat16", "bfloat16", 0.0)
 
 
 def test_one_operator_in_bfloat16_contradicts_float32_too():
-    found = judge(evidence("float32", "float32", "bfloat16"), "float32", MACS, 1)
+    found = judge(evidence("float32", "float32", "bfloat16"), Promise("float32", 1), MACS)
     assert found.status == "failed"
     assert found.reason == "the network is float32, the runtime computes in float32+bfloat16"
 
 
 def test_int8_without_an_int8_kernel_is_inapplicable():
-    found = judge(evidence("float32", "float32", "float32"), "int8", MACS, 1)
+    found = judge(evidence("float32", "float32", "float32"), Promise("int8", 1), MACS)
     assert found == Proof("inapplicable", "no operator ran in int8; all ran in float32", "float32", 0.0)
 
 
 def test_a_label_fulfilled_in_part_is_ok_with_its_share_of_the_multiply_adds():
-    found = judge(evidence("float32", "int8", "int8"), "int8", MACS, 1)
+    found = judge(evidence("float32", "int8", "int8"), Promise("int8", 1), MACS)
     assert found == Proof("ok", "", "int8+float32", pytest.approx(0.9))
 
 
 def test_where_kernels_and_operators_do_not_match_the_share_counts_kernels():
-    found = judge(evidence("float32", "int8"), "int8", MACS, 1)
+    found = judge(evidence("float32", "int8"), Promise("int8", 1), MACS)
     assert (found.status, found.primitive_share) == ("ok", 0.5)
 
 
 def test_a_runtime_that_names_no_operator_proves_nothing():
-    found = judge(Evidence((), 1, "not told"), "float32", MACS, 1)
+    found = judge(Evidence((), 1, "not told"), Promise("float32", 1), MACS)
     assert (found.status, found.primitive_share) == ("failed", 0.0)
     assert found.reason == "the runtime names no convolution or linear operator that it ran"
 
 
 @pytest.mark.parametrize("macs", [(), (0, 0, 0)])
 def test_a_network_without_counted_multiply_adds_does_not_break_the_judge(macs):
-    assert judge(evidence("float32", "float32", "int8"), "float32", macs, 1).status == "failed"
+    assert judge(evidence("float32", "float32", "int8"), Promise("float32", 1), macs).status == "failed"
 
 
 def test_the_right_precision_is_ok_whatever_the_multiply_adds():
-    assert judge(evidence("float32"), "float32", (0,), 1).status == "ok"
+    assert judge(evidence("float32"), Promise("float32", 1), (0,)).status == "ok"
 
 
 def test_evidence_survives_its_way_through_json():
@@ -139,13 +141,13 @@ def test_int8_is_judged_by_agreement_with_the_quantised_network_whatever_quantis
 )
 def test_a_runtime_that_exceeds_its_ceiling_fails(isa, ceiling, status):
     evidence = Evidence((Kernel("conv", "convolution", "kernel", "float32"),), 1, isa)
-    assert judge(evidence, "float32", [1], 1, ceiling).status == status
+    assert judge(evidence, Promise("float32", 1, ceiling), [1]).status == status
 
 
 def test_the_share_under_a_primitive_counts_the_multiply_adds_that_it_lowered():
     kernels = tuple(Kernel(p, "convolution", p, "float32", primitive=p) for p in ("gemm", "direct"))
     ran = Evidence(kernels, 1, "avx2")
-    assert judge(ran, "float32", [30, 10], 1, primitive="gemm").primitive_share == 0.75
-    assert judge(ran, "float32", [30, 10], 1).primitive_share == 1
-    missing = judge(ran, "float32", [30, 10], 1, primitive="winograd")
+    assert judge(ran, Promise("float32", 1, primitive="gemm"), [30, 10]).primitive_share == 0.75
+    assert judge(ran, Promise("float32", 1), [30, 10]).primitive_share == 1
+    missing = judge(ran, Promise("float32", 1, primitive="winograd"), [30, 10])
     assert (missing.status, missing.reason) == ("inapplicable", "no operator ran under winograd")

@@ -84,7 +84,7 @@ def test_a_pruned_resnet_is_onnx_runtimes(primitive, source, tmp_path):
     executable = compiled(source, primitive, tmp_path)
     evidence = agrees(source, executable)
     macs = [operator["macs"] for operator in source.facts["operators"]]
-    judged = proof.judge(evidence, "float32", macs, evidence.threads, primitive=primitive)
+    judged = proof.judge(evidence, proof.Promise("float32", evidence.threads, primitive=primitive), macs)
     assert judged.status == "ok"
     assert judged.primitive_share > 0.25, "csr-gemm leaves all below 80 % dense"
     assert any(kernel.sparse for kernel in evidence.kernels) == primitive.startswith("csr")
