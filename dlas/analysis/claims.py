@@ -1,5 +1,6 @@
 """Claims of papers and of folklore as declared values, and what a cube says of each."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -11,7 +12,8 @@ from dlas.analysis import cells
 from dlas.analysis.quantities import Quantity, Z, change, estimates, find
 from dlas.cube import select
 from dlas.errors import CubeError
-from dlas.measure.statistics import CONFIDENCE, normal_quantile
+from dlas.measure.statistics import CONFIDENCE, PRIOR_WEIGHT, StudentInterval
+from dlas.measure.verdict import p_value
 from dlas.option import LAYERS
 
 SUPPORTED, REFUTED, INCONCLUSIVE, UNTESTABLE = "supported", "refuted", "inconclusive", "not testable here"
@@ -80,11 +82,9 @@ def _evaluated(cube: xr.Dataset, claim: Claim) -> list[dict[str, Any]]:
     found = estimates(cube, quantity.name)
     effects = found.values[pairs[:, 0]] - found.values[pairs[:, 1]]
     errors = np.hypot(found.errors[pairs[:, 0]], found.errors[pairs[:, 1]])
-    each = [_verdict(claim, quantity, effect, error, 1) for effect, error in zip(effects, errors, strict=True)]
-    refuted = any(
-        _verdict(claim, quantity, effect, error, len(pairs)) == REFUTED
-        for effect, error in zip(effects, errors, strict=True)
-    )
+    known, freedom = list(zip(effects, errors, strict=True)), degrees_of_freedom(cube, quantity.name)
+    each = [_verdict(claim, quantity, *pair, freedom, 1) for pair in known]
+    refuted = any(_verdict(claim, quantity, *pair, freedom, len(pairs)) == REFUTED for pair in known)
     verdict = REFUTED if refuted else SUPPORTED if set(each) == {SUPPORTED} else INCONCLUSIVE
     scale = np.exp if quantity.logarithmic else np.asarray
     ends = {"": effects, "_low": effects - Z * errors, "_high": effects + Z * errors}
@@ -126,17 +126,42 @@ def _places(cube: xr.Dataset, chosen: Mapping[str, str]) -> list[list[int]] | No
     return [[cube[layer].values.tolist().index(option) for option in part[layer].values] for layer in LAYERS]
 
 
-def _verdict(claim: Claim, quantity: Quantity, effect: float, error: float, of: int) -> str:
-    """What one pair says; its interval is widened if it is one of several that could refute."""
-    half = (Z if of == 1 else normal_quantile(1 - (1 - CONFIDENCE) / (2 * of))) * error
-    low, high = effect - half, effect + half
-    if claim.direction == "lower":
-        low, high = -high, -low
+def _verdict(claim: Claim, quantity: Quantity, effect: float, error: float, freedom: float, of: int) -> str:
+    """What one pair says; it must be clearer if it is one of several that could refute."""
+
+    def beyond(distance: float) -> bool:
+        return distance > 0 and surely(distance, error, freedom, of)
+
     least = _threshold(claim, quantity)
     if claim.direction == "the same":
-        inside, outside = -least < low and high < least, low > least or high < -least
+        inside, outside = beyond(least - effect) and beyond(least + effect), beyond(abs(effect) - least)
         return SUPPORTED if inside else REFUTED if outside else INCONCLUSIVE
-    return SUPPORTED if low > least else REFUTED if high < least else INCONCLUSIVE
+    towards = -effect if claim.direction == "lower" else effect
+    return SUPPORTED if beyond(towards - least) else REFUTED if beyond(least - towards) else INCONCLUSIVE
+
+
+def surely(effect: float, error: float, freedom: float, of: int) -> bool:
+    """Whether an effect is none by chance, being one of so many that are looked at (Bonferroni)."""
+    half = Z * error
+    return p_value(StudentInterval(effect, effect - half, effect + half, freedom)) * of < 1 - CONFIDENCE
+
+
+def degrees_of_freedom(cube: xr.Dataset, quantity: str) -> float:
+    """Of Student's t, which made the intervals of latency: the least that a cell's has; infinite where it is normal.
+
+    Cubes that do not hold them tell the processes behind each.
+    """
+    if quantity != "latency":
+        return math.inf
+    stored, processes = (_above_nought(cube, name) for name in ("relative_latency_freedom", "processes"))
+    return min(stored or [fewest - 1 + PRIOR_WEIGHT for fewest in processes], default=math.inf)
+
+
+def _above_nought(cube: xr.Dataset, name: str) -> list[float]:
+    if name not in cube:
+        return []
+    values: list[float] = cube[name].values[np.isfinite(cube[name].values) & (cube[name].values > 0)].tolist()
+    return values
 
 
 def _threshold(claim: Claim, quantity: Quantity) -> float:

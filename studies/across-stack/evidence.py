@@ -10,10 +10,19 @@ import xarray as xr
 from seeds import Spread, spreads
 
 from dlas.analysis import cells
-from dlas.analysis.claims import INCONCLUSIVE, REFUTED, SUPPORTED, UNTESTABLE, Claim, Comparison, claims
+from dlas.analysis.claims import (
+    INCONCLUSIVE,
+    REFUTED,
+    SUPPORTED,
+    UNTESTABLE,
+    Claim,
+    Comparison,
+    claims,
+    degrees_of_freedom,
+    surely,
+)
 from dlas.analysis.quantities import Z, change, estimates, find
-from dlas.measure.statistics import CONFIDENCE, PRIOR_WEIGHT, StudentInterval, normal_quantile, wilson
-from dlas.measure.verdict import p_value
+from dlas.measure.statistics import CONFIDENCE, normal_quantile, wilson
 
 RULES = ("all", "some", "usually")
 
@@ -34,9 +43,7 @@ class Evidence:
 
     def surely(self, of: int = 1) -> bool:
         """Whether it is none by chance, if so many such pieces are looked at together (Bonferroni)."""
-        half = Z * self.error
-        found = p_value(StudentInterval(self.effect, self.effect - half, self.effect + half, self.freedom))
-        return found * self.among * of < 1 - CONFIDENCE
+        return surely(self.effect, self.error, self.freedom, self.among * of)
 
 
 @dataclass(frozen=True)
@@ -124,18 +131,10 @@ def _told(rule: str, verdict: str, pieces: Sequence[Evidence]) -> str:
 
 
 def freedom(cube: xr.Dataset, quantity: str) -> float:
-    """Degrees of freedom of the intervals of a quantity, the least that a cell's has.
-
-    Those of ratios of latency are stored; cubes that do not hold them tell the processes behind each. Those of accuracy
-    are of the spread between seeds, by which it is widened.
-    """
+    """Degrees of freedom of the intervals; of accuracy those of the spread between seeds, by which it is widened."""
     if quantity == "accuracy":
         return min((spread.freedom for spread in spreads(cube).values()), default=math.inf)
-    if quantity != "latency":
-        return math.inf
-    stored = cube["relative_latency_freedom"].values if "relative_latency_freedom" in cube else np.array([])
-    fewest = min(cube["processes"].values[cube["processes"].values > 0], default=1)
-    return float(min(stored[np.isfinite(stored)], default=fewest - 1 + PRIOR_WEIGHT))
+    return degrees_of_freedom(cube, quantity)
 
 
 def pairs(

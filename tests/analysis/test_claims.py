@@ -2,10 +2,21 @@
 
 import numpy as np
 import pytest
-from golden import effect, golden, pair_effect
+from golden import Z, effect, golden, pair_effect
 
-from dlas.analysis.claims import INCONCLUSIVE, REFUTED, SUPPORTED, UNTESTABLE, Claim, Comparison, claims, sentences
+from dlas.analysis.claims import (
+    INCONCLUSIVE,
+    REFUTED,
+    SUPPORTED,
+    UNTESTABLE,
+    Claim,
+    Comparison,
+    claims,
+    degrees_of_freedom,
+    sentences,
+)
 from dlas.errors import CubeError
+from dlas.measure.statistics import PRIOR_WEIGHT
 
 PAIR = ["compression", "codegen"]
 LOGS = np.log([[1.0, 2.0], [0.5, 2.2]])  # c1 halves latency on codegen c0 and is slower by a tenth on c1
@@ -46,6 +57,22 @@ def test_equal_things_are_the_same_within_the_minimum():
     cube = golden(effect("compression", 0, 0.001), 0.001)
     assert verdict(cube, EVERYWHERE, "the same", 0.02) == SUPPORTED
     assert verdict(golden(effect("compression", 0, 0.001), 0.05), EVERYWHERE, "the same", 0.02) == INCONCLUSIVE
+
+
+def test_one_of_several_pairs_refutes_only_as_surely_as_its_processes_let_it_be_known():
+    logs = effect("compression", 0, 0.0) + effect("codegen", *range(10))
+    logs[0, 0, 1, 0, 0, 0] = 0.042  # three standard errors of a difference: of ten, sure by the tails of the normal
+    cube = golden(logs, accuracy=logs)
+    for end, sign in (("_low", -1), ("_high", 1)):
+        cube[f"relative_latency{end}"] = cube["relative_latency"] * np.exp(sign * Z * 0.01)
+    assert verdict(cube, EVERYWHERE, "the same", 1e-9) == REFUTED
+    assert degrees_of_freedom(cube, "latency") == np.inf
+    three = cube.assign(processes=cube["latency"] * 0 + 3)
+    assert degrees_of_freedom(three, "latency") == 2 + PRIOR_WEIGHT
+    assert verdict(three, EVERYWHERE, "the same", 1e-9) == INCONCLUSIVE
+    held = three.assign(relative_latency_freedom=cube["latency"] * 0 + 60)
+    assert (degrees_of_freedom(held, "latency"), degrees_of_freedom(held, "accuracy")) == (60, np.inf)
+    assert verdict(held, EVERYWHERE, "the same", 1e-9) == REFUTED
 
 
 def test_accuracy_is_compared_by_differences():
