@@ -29,7 +29,7 @@ def discoveries(p_values: Sequence[float]) -> list[bool]:
 def verdicts(log_ratios: Sequence[Interval], margin: float) -> list[str]:
     """`faster`, `slower`, `the same within x %` or `inconclusive` for each latency ratio of a family.
 
-    The same within x % means that the interval holds one and reaches no further than the margin asked for.
+    The same within x % means that no difference stands and the interval reaches no further than the margin asked for.
     """
     standing = discoveries([p_value(ratio) for ratio in log_ratios])
     return [_verdict(ratio, stands, margin) for ratio, stands in zip(log_ratios, standing, strict=True)]
