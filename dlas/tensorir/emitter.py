@@ -21,7 +21,7 @@ OPAQUE = {"op_pattern": 8}
 
 @dataclass(frozen=True, eq=False)
 class Value:
-    """A float32 tensor of logical shape N, C, H, W (or N, C).
+    """A tensor of logical shape N, C, H, W (or N, C); float32, or integers within a quantised network.
 
     In memory it is N, C/block, H, W, block: `PLAIN` is NCHW, a block of all channels is NHWC. Where the channels do
     not fill the last block, its rest holds arbitrary values.
@@ -56,6 +56,20 @@ class OperatorLowering(Protocol):
 
     def linear(self, emitter: "Emitter", operator: Linear, rows: Value) -> Lowered:
         """Write the kernels of a linear operator; `rows` is N, C and plain."""
+
+
+@runtime_checkable
+class IntegerLowering(Protocol):
+    """A lowering that has integer kernels too: uint8 times int8, sums of 32 bits, which are all that it writes.
+
+    The weights of the operators hold whole numbers from -128 to 127; `zero` is what stands for zero in the image.
+    """
+
+    def integer_convolution(self, emitter: "Emitter", operator: Convolution, image: Value, zero: int) -> Lowered:
+        """The same of uint8 pixels; the sums are those of the pixels as they are, the zero not subtracted."""
+
+    def integer_linear(self, emitter: "Emitter", operator: Linear, rows: Value) -> Lowered:
+        """The same of uint8 rows."""
 
 
 @runtime_checkable
@@ -99,9 +113,8 @@ class Emitter:
         if value.block == block:
             return value
         var = self.compute("reblock", layout.reblock(value.shape, value.block, block), value.var, attrs={})
-        moved = Value(var, value.shape, block)
-        self.copies.append(4 * layout.size(value.shape, block))
-        return moved
+        self.copies.append(np.dtype(str(var.ty.dtype)).itemsize * layout.size(value.shape, block))
+        return Value(var, value.shape, block)
 
     def _operand(self, value: Any) -> Any:
         from tvm import relax
@@ -115,6 +128,12 @@ def widened(weight: Any, lanes: int = 1) -> Any:
     """A weight, or a vector of them, as float32, however it is stored."""
     kind = "float32" if lanes == 1 else f"float32x{lanes}"
     return weight if _type(weight) == kind else weight.astype(kind)
+
+
+def times(pixel: Any, weight: Any) -> Any:
+    """A product of bytes as int32, of anything else as float32."""
+    kind = "int32" if _type(pixel) == "uint8" else "float32"
+    return pixel.astype(kind) * weight.astype(kind)
 
 
 def _type(expression: Any) -> str:

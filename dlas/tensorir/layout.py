@@ -52,17 +52,19 @@ def reblock(shape: tuple[int, ...], before: int, after: int) -> Callable[[Any], 
             if channels % after == 0:
                 return element(tensor, before, n, c, *pixel)
             last = tirx.min(c, channels - 1)
-            return tirx.if_then_else(c < channels, element(tensor, before, n, last, *pixel), tirx.const(0.0, "float32"))
+            return tirx.if_then_else(
+                c < channels, element(tensor, before, n, last, *pixel), tirx.const(0, tensor.dtype)
+            )
 
         return te.compute(stored(shape, after), at, name="reblock")
 
     return copy
 
 
-def pack_channels(values: NDArray[np.float32], block: int) -> NDArray[np.float32]:
+def pack_channels(values: NDArray[Any], block: int) -> NDArray[Any]:
     """Per-channel constants (C) as 1, C/block, 1, 1, block; or 1, C, 1, 1 where plain."""
     if block == PLAIN:
         return values.reshape(1, -1, 1, 1)
-    packed = np.zeros(blocks(values.size, block) * block, np.float32)
+    packed = np.zeros(blocks(values.size, block) * block, values.dtype)
     packed[: values.size] = values.reshape(-1)
     return packed.reshape(1, -1, 1, 1, block)

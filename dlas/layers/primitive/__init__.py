@@ -11,7 +11,8 @@ class Primitive(Option, Protocol):
 
     The class takes the primitive's own parameters; for `tvm` it is a `dlas.tensorir.emitter.OperatorLowering`.
 
-    An empty map leaves the choice to the code generator.
+    An empty map leaves the choice to the code generator. `integers`, where it is declared, says whether the lowering
+    has integer kernels too.
     """
 
     lowerings: ClassVar[Mapping[str, str]]

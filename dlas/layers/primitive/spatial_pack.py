@@ -11,4 +11,5 @@ class SpatialPack:
 
     name: ClassVar = "spatial-pack"
     suggested: ClassVar = ("spatial-pack",)
+    integers: ClassVar = True
     lowerings: ClassVar[Mapping[str, str]] = {"tvm": "dlas.layers.primitive.tvm.spatial_pack.SpatialPack"}

@@ -272,14 +272,19 @@ def test_ziglang_links_where_there_is_no_compiler(monkeypatch):
     assert linking.linker("aarch64") == (*zig, "-target", "aarch64-linux-gnu.2.28")
 
 
-def test_integers_need_vnni():
+def integers(host, **layers):
+    return obstacle(Stack(codegen=layers.pop("codegen", "tvm"), compression="int8", **layers), host)
+
+
+def test_integers_need_vnni_and_a_primitive_that_has_them():
     narrow = Host("A CPU", "x86_64", ("avx2", "fma"), (), 2, None, 2**34)
-    assert obstacle(Stack(codegen="tvm", compression="int8"), narrow) == (
-        "codegen tvm: integer kernels need VNNI, which this processor has not; use another code generator"
-    )
     wide = Host("A CPU", "x86_64", tuple(flag for flags in ISAS.values() for flag in flags), (), 2, None, 2**34)
-    assert obstacle(Stack(codegen="tvm", compression="int8"), wide) == (
-        "tvm does not compute in int8; int8 cannot be kept there"
+    reason = "codegen tvm: integer kernels need VNNI, which is not there; use another code generator"
+    assert integers(narrow) == integers(wide, hardware="cpu@isa=avx2") == reason
+    assert integers(wide) is integers(wide, hardware="cpu@isa=avx512-vnni", primitive="spatial-pack") is None
+    assert integers(wide, primitive="gemm") == "primitive gemm has no integer kernels; use spatial-pack"
+    assert integers(wide, codegen="tvm@schedule=tuned") == (
+        "codegen tvm: no schedules are searched for integer kernels; use schedule=default"
     )
 
 

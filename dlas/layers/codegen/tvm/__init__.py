@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from dlas.artifacts import Artifact, users
-from dlas.host import Host, Place, Target
+from dlas.host import NATIVE, Host, Place, Target
 from dlas.layers.codegen import PYTHON, Lowering, Runner
 from dlas.layers.codegen.tvm import linking
 from dlas.option import parameter
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 TUNED = "tuned"
 SPACES = ("template", "generic", "both")
+WITH_VNNI = ("avx512-vnni", "amx")
 
 
 @dataclass(frozen=True)
@@ -30,7 +31,7 @@ class Tvm:
     packages: ClassVar = ("apache-tvm", "apache-tvm-ffi", "onnx")
     dialect: ClassVar = "tvm"
     devices: ClassVar = ("cpu", "rpc")
-    precisions: ClassVar = ("float32",)
+    precisions: ClassVar = ("float32", "int8")
     takes_module: ClassVar = False
     depends_on: ClassVar = ("isa",)
     # The compiler holds its code to a ceiling; the runtime has nothing to choose.
@@ -64,15 +65,28 @@ class Tvm:
 
     def needs(self, stack: "Stack", host: Host) -> str | None:
         """Something that links, a processor that code is generated for, VNNI for integers, one to search on."""
-        promised = getattr(stack.options("compression")[-1], "precision", "float32")
-        if promised == "int8" and "avx512-vnni" not in host.isas:
-            return "codegen tvm: integer kernels need VNNI, which this processor has not; use another code generator"
+        if getattr(stack.options("compression")[-1], "precision", "float32") == "int8":
+            reason = self._needs_of_integers(stack, host)
+            if reason:
+                return reason
         architecture = stack.options("hardware")[0].target(host).architecture  # type: ignore[attr-defined]
         if linking.linker(architecture) is None:
             return linking.missing(architecture)
         if architecture == host.architecture and not host.isas:
             return "codegen tvm: this processor has none of the instruction sets that it writes for"
         return self._needs_of_search(stack, architecture == host.architecture)
+
+    def _needs_of_integers(self, stack: "Stack", host: Host) -> str | None:
+        """VNNI, under the ceiling too, and a primitive that has integer kernels."""
+        ceiling = stack.options("hardware")[0].target(host).isa  # type: ignore[attr-defined]
+        if not set(WITH_VNNI) & ({ceiling} if ceiling != NATIVE else set(host.isas)):
+            return "codegen tvm: integer kernels need VNNI, which is not there; use another code generator"
+        (primitive,) = stack.options("primitive")
+        if primitive.lowerings and not getattr(primitive, "integers", False):  # type: ignore[attr-defined]
+            return f"primitive {stack.primitive} has no integer kernels; use spatial-pack"
+        if self.exclusive:
+            return "codegen tvm: no schedules are searched for integer kernels; use schedule=default"
+        return None
 
     def _needs_of_search(self, stack: "Stack", here: bool) -> str | None:
         """A search times kernels here, in this Python, of one primitive."""

@@ -133,7 +133,7 @@ def mean(emitter: Emitter, call: Any, values: Values) -> Value | None:
     batch, channels, _, _ = image.shape
     var = emitter.compute("mean", _mean, image.var, attrs=OPAQUE)
     pooled = Value(var, (batch, channels, 1, 1), image.block)
-    return pooled if call.attrs.keepdims else _flat(emitter, pooled)
+    return pooled if call.attrs.keepdims else flat(emitter, pooled)
 
 
 def _mean(data: Any) -> Any:
@@ -164,10 +164,11 @@ def flatten(emitter: Emitter, call: Any, values: Values) -> Value | None:
     image = _blocked(call.args[0], values)
     if image is None or image.shape[2:] != (1, 1) or _shape(call) != image.shape[:2]:
         return None
-    return _flat(emitter, image)
+    return flat(emitter, image)
 
 
-def _flat(emitter: Emitter, image: Value) -> Value:
+def flat(emitter: Emitter, image: Value) -> Value:
+    """N, C, 1, 1 as N, C."""
     from tvm import relax
 
     shape = image.shape[:2]

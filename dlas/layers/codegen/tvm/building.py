@@ -39,7 +39,7 @@ def build(
     """Write library and list into `out`; returns the executable's facts."""
     chosen, operators = machine(target.isa), network.facts["operators"]
     imported = importing.read(network.file(networks.ONNX), target.batch)
-    emitter = _emitter(chosen, schedule, stored(network), choices)
+    emitter = emitter_for(chosen, schedule, stored(network), choices)
     table: dict[str, Any] = {}
     if isinstance(lowering, Contest):
         lowering, table = _settled(imported, lowering, emitter, operators)
@@ -71,10 +71,11 @@ def lowered(
     module: "ir.IRModule", lowering: OperatorLowering, chosen: Machine, storage: str, choices: Choices
 ) -> Walked:
     """The imported module with its operators lowered for schedules by hand."""
-    return walk(module, _emitter(chosen, "default", storage, choices), lowering)
+    return walk(module, emitter_for(chosen, "default", storage, choices), lowering)
 
 
-def _emitter(chosen: Machine, schedule: str, storage: str, choices: Choices) -> Emitter:
+def emitter_for(chosen: Machine, schedule: str, storage: str, choices: Choices) -> Emitter:
+    """What writes a new function."""
     from tvm import relax
 
     return Emitter(relax.BlockBuilder(), chosen, schedule, storage, choices=choices)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from dlas import network as networks
+from dlas.tensorir.operators import Convolution
 
 if TYPE_CHECKING:
     import onnx
@@ -92,7 +93,8 @@ def _simplified(module: "ir.IRModule") -> "ir.IRModule":
                 return _limit(call, [self._array(field) for field in call.args[1].fields])
             if name not in (*_FOLDED, *_MOVED):
                 return call
-            folded = _folded(name, call, [self._array(argument) for argument in call.args])
+            read = self._array if name in _MOVED else self._numbers
+            folded = _folded(name, call, [read(argument) for argument in call.args])
             return call if folded is None else relax.const(np.array(folded, order="C"))
 
         def visit_tuple_getitem_(self, item: Any) -> Any:
@@ -100,17 +102,34 @@ def _simplified(module: "ir.IRModule") -> "ir.IRModule":
             bound: Any = self.lookup_binding(item.tuple_value) if isinstance(item.tuple_value, relax.Var) else None
             if item.index or getattr(getattr(bound, "op", None), "name", "") != "relax.nn.batch_norm":
                 return item
-            scale, shift = _affine(bound)
+            scale, shift = _affine(bound, [self._numbers(argument) for argument in bound.args[1:]])
             product = self.builder_.emit(relax.op.multiply(bound.args[0], relax.const(scale)))
             return relax.op.add(product, relax.const(shift))
 
         def _array(self, expression: Any) -> Array | None:
-            bound = self.lookup_binding(expression) if isinstance(expression, relax.Var) else expression
-            return constant(bound)
+            return constant(self._bound(expression))
+
+        def _numbers(self, expression: Any) -> Array | None:
+            """The same, also of stored integers and their scale."""
+            bound = self._bound(expression)
+            dequantised = getattr(getattr(bound, "op", None), "name", "") == "relax.dequantize"
+            return _dequantised(*map(self._array, bound.args)) if dequantised else constant(bound)
+
+        def _bound(self, expression: Any) -> Any:
+            return self.lookup_binding(expression) if isinstance(expression, relax.Var) else expression
 
     mutator = Simplify(module)
     mutator.builder_.update_func(module.get_global_var("main"), mutator.visit_expr(module["main"]))
     return relax.transform.CanonicalizeBindings()(mutator.builder_.get())
+
+
+def _dequantised(numbers: Array | None, scale: Array | None, zero: Array | None) -> Array | None:
+    """Float32 numbers of stored integers, whose first axis may have a scale for each entry."""
+    if numbers is None or scale is None or zero is None:
+        return None
+    axes = (-1, *[1] * (numbers.ndim - 1)) if scale.size > 1 else ()
+    found: Array = (numbers.astype(np.float32) - zero.reshape(axes)) * scale.reshape(axes)
+    return found
 
 
 def _limit(call: Any, arrays: list[Array | None]) -> Any:
@@ -125,9 +144,9 @@ def _limit(call: Any, arrays: list[Array | None]) -> Any:
     return operator(call.args[1].fields[0], relax.const(limit))
 
 
-def _affine(norm: Any) -> tuple[Array, Array]:
+def _affine(norm: Any, statistics: "list[Array | None]") -> tuple[Array, Array]:
     """Factor and summand of each channel that a normalisation with constant statistics comes to."""
-    gamma, beta, mean, variance = (argument.value.numpy() for argument in norm.args[1:])
+    gamma, beta, mean, variance = (array for array in statistics if array is not None)
     factor = gamma / np.sqrt(variance + np.float32(norm.attrs.epsilon))
     shape = (1, -1, 1, 1)
     return factor.reshape(shape).astype(np.float32), (beta - mean * factor).reshape(shape).astype(np.float32)
@@ -147,3 +166,13 @@ def _folded(name: str, call: Any, arrays: list[Array | None]) -> Array | None:
     if name in _FOLDED and len(values) == len(arrays):
         return np.asarray(_FOLDED[name](*values))
     return None
+
+
+# --- operators ----------------------------------------------------------------------------------------------------
+
+
+def convolution_of(call: Any, image: tuple[int, ...], weights: Array) -> Convolution:
+    """The description of a conv2d call on an image of this shape."""
+    attrs = call.attrs
+    strides, padding, dilation = (tuple(map(int, a)) for a in (attrs.strides, attrs.padding, attrs.dilation))
+    return Convolution(weights, image, strides, padding, dilation, int(attrs.groups))  # type: ignore[arg-type]

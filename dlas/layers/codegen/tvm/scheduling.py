@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
 _UNROLLED = 25  # turns of a reduction, a 5x5 window
 _BLOCKED, _ROWS = 5, 3  # loops over a blocked image, and those of them down to a row
+_TOGETHER = 16  # elements that are looked up one after the other
 NAMED = "schedule"  # the annotation that holds the dotted name
 
 
@@ -122,6 +123,13 @@ def plain(s: "Schedule", lanes: int) -> None:
         _plain_block(s, block, lanes)
 
 
+def one_by_one(s: "Schedule", anchor: Any, _: Mapping[str, int]) -> None:
+    """Element after element: what is looked up in a table is no vector."""
+    outer, inner = s.split(s.fuse(*s.get_loops(anchor)), [None, _TOGETHER])
+    s.parallel(outer)
+    s.unroll(inner)
+
+
 def _plain_block(s: "Schedule", block: Any, lanes: int) -> None:
     loops = s.get_loops(block)
     kinds = [int(axis.iter_type) for axis in s.get(block).iter_vars]
@@ -130,9 +138,10 @@ def _plain_block(s: "Schedule", block: Any, lanes: int) -> None:
     if not spatial:
         return
     if not reductions:
-        rows = spatial[:_ROWS] if len(spatial) == _BLOCKED else []  # what is chosen by channel is chosen once a row
+        # What is chosen by channel is chosen once a row, and read as one vector.
+        rows, widest = (spatial[:_ROWS], lanes) if len(spatial) == _BLOCKED else ([], 2 * lanes)
         together = s.fuse(*spatial[len(rows) :])
-        outer, inner = s.split(together, [None, _width(steps.extent(s, together), lanes)])
+        outer, inner = s.split(together, [None, _width(steps.extent(s, together), widest)])
         s.parallel(s.fuse(*rows) if rows else outer)
         s.vectorize(inner)
     elif steps.extent(s, spatial[-1]) % lanes == 0:
@@ -163,6 +172,6 @@ def _reduces(s: "Schedule", block: Any) -> bool:
     return any(int(axis.iter_type) == steps.REDUCTION for axis in s.get(block).iter_vars)
 
 
-def _width(turns: int, lanes: int) -> int:
+def _width(turns: int, widest: int) -> int:
     """The widest vector that divides so many turns."""
-    return next(width for width in (2 * lanes, lanes, lanes // 2, lanes // 4, 1) if turns % width == 0)
+    return next(width for width in (widest, widest // 2, widest // 4, 1) if turns % width == 0)

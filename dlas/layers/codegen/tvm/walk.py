@@ -7,8 +7,9 @@ whatever is not known here gets plain tensors.
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from dlas.layers.codegen.tvm import blocked
-from dlas.layers.codegen.tvm.importing import bindings, constant
+from dlas.layers.codegen.tvm import blocked, qdq
+from dlas.layers.codegen.tvm.importing import bindings, constant, convolution_of
+from dlas.layers.codegen.tvm.quantised import Form, Values
 from dlas.tensorir.emitter import Emitter, Lowered, OperatorLowering, Planner, Value
 from dlas.tensorir.layout import PLAIN
 from dlas.tensorir.operators import Convolution, Linear
@@ -36,16 +37,16 @@ class Walk:
         self._module = module
         self._emitter = emitter
         self._lowering = lowering
-        self._values: dict[Any, Value] = {}
+        self._values = Values(emitter)
         self.lowered: list[Lowered] = []
 
     def bind(self, var: "relax.Var", value: Any) -> None:
         """Rewrite one binding."""
-        self._values[var] = self._rewritten(value)
+        self._values.bind(var, self._rewritten(value))
 
     def take(self, var: "relax.Var", parameter: "relax.Var") -> None:
         """A parameter of the function."""
-        self._values[var] = Value(parameter, _shape(var))
+        self._values.bind(var, Value(parameter, _shape(var)))
 
     def plain(self, expression: Any) -> Any:
         """An operand as the imported function has it."""
@@ -65,11 +66,15 @@ class Walk:
             )
         return expression
 
-    def _rewritten(self, value: Any) -> Value:
+    def _rewritten(self, value: Any) -> Value | Form:
         from tvm import relax
 
         if isinstance(value, relax.Var):
-            return self._values[value]
+            return self._values.form(value) or self._values[value]
+        if _name(value):
+            found = self._integer(value)
+            if found:
+                return found
         operator = operator_of(value)
         if isinstance(operator, Convolution):
             return self._record(self._lowering.convolution(self._emitter, operator, self._values[value.args[0]]))
@@ -79,6 +84,15 @@ class Walk:
         known = blocked.HANDLERS.get(_name(value))
         found = known(self._emitter, value, self._values) if known else None
         return found or self._unknown(value)
+
+    def _integer(self, call: Any) -> Value | Form | None:
+        """What stays integer of a quantised network."""
+        multiplied = qdq.product(self._lowering, call, self._values)
+        if multiplied:
+            lowered, sums = multiplied
+            self.lowered.append(lowered)
+            return sums
+        return qdq.rewritten(call, self._values)
 
     def _unknown(self, value: Any) -> Value:
         """An operator that is kept, with plain operands."""
@@ -97,7 +111,7 @@ def operator_of(value: Any) -> Convolution | Linear | None:
     if weights is None:
         return None
     if name == "relax.nn.conv2d":
-        return convolution_of(value)
+        return convolution_of(value, _shape(value.args[0]), weights)
     return Linear(weights, _shape(value.args[0])[0]) if _is_linear(value) else None
 
 
@@ -105,21 +119,6 @@ def _name(value: Any) -> str:
     from tvm import ir
 
     return value.op.name if isinstance(value, ir.Call) and isinstance(value.op, ir.Op) else ""
-
-
-def convolution_of(call: Any) -> Convolution:
-    """The description of a conv2d call."""
-    attrs = call.attrs
-    weights = constant(call.args[1])
-    assert weights is not None
-    return Convolution(
-        weights,
-        _shape(call.args[0]),  # type: ignore[arg-type]
-        tuple(map(int, attrs.strides)),  # type: ignore[arg-type]
-        tuple(map(int, attrs.padding)),  # type: ignore[arg-type]
-        tuple(map(int, attrs.dilation)),  # type: ignore[arg-type]
-        int(attrs.groups),
-    )
 
 
 def _is_linear(call: Any) -> bool:

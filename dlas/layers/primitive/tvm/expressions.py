@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from dlas.tensorir.emitter import widened
+from dlas.tensorir.emitter import times, widened
 from dlas.tensorir.layout import PLAIN, element, stored
 from dlas.tensorir.operators import Convolution
 
@@ -12,15 +12,15 @@ WeightAt = Callable[..., Any]  # tensor, output block, place in it, input channe
 Expression = Callable[[Any, Any], Any]  # image, weights
 
 
-def padded(tensor: Any, operator: Convolution, block: int) -> Any:
-    """The image with its border of zeros; the image itself where it needs none."""
+def padded(tensor: Any, operator: Convolution, block: int, border: int = 0) -> Any:
+    """The image with its border of zeros, or of what stands for zero; the image itself where it needs none."""
     from tvm import topi
 
     if not any(operator.padding):
         return tensor
     top, left, bottom, right = operator.padding
     inner = [] if block == PLAIN else [0]
-    return topi.nn.pad(tensor, [0, 0, top, left, *inner], [0, 0, bottom, right, *inner], name=PAD)
+    return topi.nn.pad(tensor, [0, 0, top, left, *inner], [0, 0, bottom, right, *inner], border, name=PAD)
 
 
 def span(operator: Convolution, lanes: int) -> int:
@@ -67,19 +67,19 @@ def convolution(
     return expression
 
 
-def depthwise(operator: Convolution, block: int, attrs: Mapping[str, Any]) -> Expression:
+def depthwise(operator: Convolution, block: int, attrs: Mapping[str, Any], border: int = 0) -> Expression:
     """A depthwise convolution that keeps the block; weights are C/block, KH, KW, block."""
 
     def expression(image: Any, weights: Any) -> Any:
         from tvm import te
 
-        source = padded(image, operator, block)
+        source = padded(image, operator, block, border)
         (down, across), (high, wide) = operator.strides, operator.dilation
         _, i, j = _reduction(operator, block)
 
         def product(n: Any, c: Any, h: Any, w: Any, v: Any) -> Any:
             pixel = source[n, c, h * down + i * high, w * across + j * wide, v]
-            return te.sum(pixel * widened(weights[c, i, j, v]), axis=[i, j])
+            return te.sum(times(pixel, weights[c, i, j, v]), axis=[i, j])
 
         return te.compute(stored(operator.output, block), product, name=ANCHOR, attrs=dict(attrs))
 

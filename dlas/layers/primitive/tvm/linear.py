@@ -5,6 +5,7 @@ from typing import Any
 from dlas.layers.primitive.tvm import packing
 from dlas.layers.primitive.tvm.expressions import ANCHOR
 from dlas.tensorir.emitter import Emitter, Lowered, Value, widened
+from dlas.tensorir.layout import blocks
 from dlas.tensorir.operators import Linear
 
 _MOST_ROWS = 4
@@ -16,8 +17,7 @@ def lower(emitter: Emitter, operator: Linear, rows: Value, name: str) -> Lowered
 
     inputs, outputs = operator.weights.shape
     lanes = emitter.machine.lanes
-    together = 1 if emitter.schedule == "fixed" else min(operator.rows, _MOST_ROWS)
-    vectors = max(1, min(machine_vectors(emitter) // together, -(-outputs // lanes)))
+    together, vectors = tile(emitter, operator)
     width = vectors * lanes
     attrs = {"schedule": f"{__name__.rpartition('.')[0]}.schedules.linear", "rows": together, "lanes": lanes}
 
@@ -35,6 +35,10 @@ def lower(emitter: Emitter, operator: Linear, rows: Value, name: str) -> Lowered
     return Lowered(Value(var, (operator.rows, outputs)), name, f"{together}x{width}")
 
 
-def machine_vectors(emitter: Emitter) -> int:
-    """Accumulators of a tile; the fixed one has a single vector."""
-    return 1 if emitter.schedule == "fixed" else emitter.machine.registers // 2
+def tile(emitter: Emitter, operator: Linear) -> tuple[int, int]:
+    """Rows of a tile and vectors of outputs; the fixed one has one of each."""
+    if emitter.schedule == "fixed":
+        return 1, 1
+    rows = min(operator.rows, _MOST_ROWS)
+    outputs = blocks(operator.weights.shape[1], emitter.machine.lanes)
+    return rows, max(1, min(emitter.machine.registers // 2 // rows, outputs))

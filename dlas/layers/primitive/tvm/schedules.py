@@ -12,11 +12,22 @@ if TYPE_CHECKING:
 Sizes = Mapping[str, int]
 _TILE = 5  # loops of a tile of an image: image, channel blocks, rows, columns, lanes
 _PLAIN = 4  # loops over a plain image
-_WINDOW = 9  # places of a kernel that are unrolled together
+WINDOW = 9  # places of a kernel that are unrolled together
 
 
 def spatial_pack(s: "Schedule", anchor: Any, sizes: Sizes) -> None:
-    """Tile rows, columns and channel blocks; reduce in registers; write with the epilogue.
+    """Tile rows, columns and channel blocks; reduce in registers; write with the epilogue."""
+    (image, vectors, *pixels, lanes), (c, i, j) = blocked_tile(s, anchor, sizes)
+    window = steps.extent(s, i) * steps.extent(s, j)
+    steps.unroll(s, [i, j] if window <= WINDOW else [j])
+    # Pixel by pixel, so that one broadcast is held beside the sums, not one for each pixel.
+    tile = [image, *pixels, vectors, lanes]
+    _reduce(s, anchor, [c, i, j], c, sizes["unroll"] if window == 1 else 1, tile)
+    pad_first(s)
+
+
+def blocked_tile(s: "Schedule", anchor: Any, sizes: Sizes) -> tuple[list[Any], list[Any]]:
+    """A register tile of a blocked output, written with the epilogue; its loops and those of the reduction.
 
     The weights of a group of channel tiles stay in the second cache while all pixels pass by.
     """
@@ -27,15 +38,10 @@ def spatial_pack(s: "Schedule", anchor: Any, sizes: Sizes) -> None:
     w, w_tile = s.split(w, [None, sizes["columns"]])
     s.reorder(n, group, h, w, o, o_tile, h_tile, w_tile, v)
     s.parallel(s.fuse(n, group, h))
-    (image, vectors, *pixels, lanes), (c, i, j) = steps.registers(s, anchor, o, _TILE)
-    window = steps.extent(s, i) * steps.extent(s, j)
-    steps.unroll(s, [i, j] if window <= _WINDOW else [j])
-    # Pixel by pixel, so that one broadcast is held beside the sums, not one for each pixel.
-    tile = [image, *pixels, vectors, lanes]
-    _reduce(s, anchor, [c, i, j], c, sizes["unroll"] if window == 1 else 1, tile)
+    tile = steps.registers(s, anchor, o, _TILE)
     steps.unroll(s, [o_tile, h_tile, w_tile])
     s.vectorize(v)
-    _pad_first(s)
+    return tile
 
 
 def spatial_pack_in_parts(s: "Schedule", anchor: Any, sizes: Sizes) -> None:
@@ -57,10 +63,10 @@ def spatial_pack_in_parts(s: "Schedule", anchor: Any, sizes: Sizes) -> None:
     w, w_tile = s.split(w, [None, sizes["columns"]])
     tile = [h_tile, w_tile, vectors, lanes]
     s.reorder(image, part, h, w, c, i, j, *tile)
-    steps.unroll(s, [i, j] if window <= _WINDOW else [j])
+    steps.unroll(s, [i, j] if window <= WINDOW else [j])
     _order(s, [c, i, j], c, sizes["unroll"] if window == 1 else 1, tile)
     steps.start_values(s, anchor, part, 1)
-    _pad_first(s)
+    pad_first(s)
 
 
 def direct(s: "Schedule", anchor: Any, sizes: Sizes) -> None:
@@ -76,7 +82,7 @@ def direct(s: "Schedule", anchor: Any, sizes: Sizes) -> None:
     _reduce(s, anchor, [i, j, c], c, sizes["unroll"], [*tile, *s.split(vectors, [None, sizes["lanes"]])])
     steps.unroll(s, [h_tile, w_tile, v_tile])
     s.vectorize(lane)
-    _pad_first(s)
+    pad_first(s)
 
 
 def gemm(s: "Schedule", anchor: Any, sizes: Sizes) -> None:
@@ -132,7 +138,7 @@ def _order(s: "Schedule", order: list[Any], channels: Any, turns: int, tile: lis
     return order[0]
 
 
-def _pad_first(s: "Schedule") -> None:
+def pad_first(s: "Schedule") -> None:
     """Padding is a pass of its own over the image."""
     pad = steps.find(s, PAD)
     if pad is None:
@@ -177,11 +183,18 @@ def direct_depthwise(s: "Schedule", anchor: Any, sizes: Sizes) -> None:
     _reduce(s, anchor, [i, j], j, 1, [*tile, *s.split(vectors, [None, sizes["lanes"]])])
     steps.unroll(s, [w_tile])
     s.vectorize(lane)
-    _pad_first(s)
+    pad_first(s)
 
 
 def linear(s: "Schedule", anchor: Any, sizes: Sizes) -> None:
     """A tile of rows x vectors of outputs; the weights are read once, in their order."""
+    rows, outer, inner, (k,) = rows_tile(s, anchor, sizes)
+    tile = [rows, outer, *s.split(inner, [None, sizes["lanes"]])]
+    _reduce(s, anchor, [k], k, 1, tile)
+
+
+def rows_tile(s: "Schedule", anchor: Any, sizes: Sizes) -> tuple[Any, Any, Any, list[Any]]:
+    """A register tile of a linear operator: its loops over rows, vectors together and a vector, and the reduction's."""
     out = steps.inline_epilogue(s, anchor)
     width = steps.extent(s, s.get_loops(anchor)[2])
     n, o = s.get_loops(out)
@@ -189,6 +202,5 @@ def linear(s: "Schedule", anchor: Any, sizes: Sizes) -> None:
     o, o_tile = s.split(o, [None, width])
     s.reorder(o, n, n_tile, o_tile)
     s.parallel(o)
-    (rows, outer, inner), (k,) = steps.registers(s, anchor, n, 3)
-    tile = [rows, outer, *s.split(inner, [None, sizes["lanes"]])]
-    _reduce(s, anchor, [k], k, 1, tile)
+    (rows, outer, inner), reduction = steps.registers(s, anchor, n, 3)
+    return rows, outer, inner, reduction

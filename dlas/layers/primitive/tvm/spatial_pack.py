@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
-from dlas.layers.primitive.tvm import expressions, linear, packing, tiles
+from dlas.layers.primitive.tvm import expressions, integer, linear, packing, tiles
 from dlas.tensorir.emitter import Emitter, Lowered, Value
 from dlas.tensorir.layout import PLAIN, blocks
 from dlas.tensorir.operators import Convolution, Linear
@@ -46,3 +46,11 @@ class SpatialPack:
     def linear(self, emitter: Emitter, operator: Linear, rows: Value) -> Lowered:
         """The same tile, of rows x outputs."""
         return linear.lower(emitter, operator, rows, NAME)
+
+    def integer_convolution(self, emitter: Emitter, operator: Convolution, image: Value, zero: int) -> Lowered:
+        """The same of bytes, four input channels at a time."""
+        return integer.convolution(emitter, operator, image, zero, NAME)
+
+    def integer_linear(self, emitter: Emitter, operator: Linear, rows: Value) -> Lowered:
+        """The same tile, of rows x outputs."""
+        return integer.rows_times(emitter, operator, rows, NAME)

@@ -1,0 +1,113 @@
+"""Integer convolutions and linear operators: bytes times bytes, four products an instruction where there is VNNI."""
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dlas.layers.primitive.tvm import expressions, linear, packing, tiles
+from dlas.layers.primitive.tvm.expressions import ANCHOR
+from dlas.layers.primitive.tvm.vnni import GROUP
+from dlas.tensorir.emitter import Emitter, Lowered, Value, times
+from dlas.tensorir.layout import PLAIN, blocks, element, stored
+from dlas.tensorir.operators import Convolution, Linear
+
+Bytes = NDArray[np.int8]
+_SCHEDULES = "dlas.layers.primitive.tvm"
+
+
+def convolution(emitter: Emitter, operator: Convolution, image: Value, zero: int, name: str) -> Lowered:
+    """Sums in blocks of a vector; groups other than depthwise are computed as one, with zeros between them."""
+    lanes = emitter.machine.lanes
+    if operator.depthwise:
+        return _depthwise(emitter, operator, emitter.reblocked(image, lanes), zero, name)
+    if image.block == PLAIN:
+        image = emitter.reblocked(image, min(lanes, blocks(image.shape[1], GROUP) * GROUP))
+    dense = replace(operator, weights=_without_groups(operator), groups=1)
+    groups = blocks(dense.image[1], GROUP)
+    chosen = tiles.chosen(emitter, dense, blocks(dense.output[1], lanes))
+    tile = replace(chosen, part=0, unroll=next(u for u in (4, 2, 3, 1) if groups % u == 0))
+    attrs = {"schedule": f"{_SCHEDULES}.integer_schedule.pack", "vnni": int(emitter.machine.vnni), **tile.attrs}
+
+    def expression(tensor: Any, weights: Any) -> Any:
+        from tvm import te
+
+        source = expressions.padded(tensor, dense, image.block, zero)
+        (down, across), (far, apart) = dense.strides, dense.dilation
+        extents = {"c": groups, "i": dense.kernel[0], "j": dense.kernel[1], "k": GROUP}
+        c, i, j, k = (te.reduce_axis((0, extent), axis) for axis, extent in extents.items())
+
+        def product(n: Any, o: Any, h: Any, w: Any, v: Any) -> Any:
+            place = h * down + i * far, w * across + j * apart
+            pixel = element(source, image.block, n, c * GROUP + k, *place)
+            weight = weights[o // tile.blocks, c, i, j, o % tile.blocks, v, k]
+            return te.sum(times(pixel, weight), axis=[c, i, j, k])
+
+        return te.compute(stored(dense.output, lanes), product, name=ANCHOR, attrs=attrs)
+
+    var = emitter.compute("integer_pack", expression, image.var, _packed(dense.weights, lanes, tile.blocks))
+    return Lowered(Value(var, dense.output, lanes), name, f"{tile} int8", precision="int8")
+
+
+def _depthwise(emitter: Emitter, operator: Convolution, image: Value, zero: int, name: str) -> Lowered:
+    tile = tiles.chosen_depthwise(emitter, operator)
+    attrs = {"schedule": f"{_SCHEDULES}.schedules.depthwise", **tile.attrs}
+    expression = expressions.depthwise(operator, image.block, attrs, zero)
+    weights = packing.depthwise(operator, image.block).astype(np.int8)
+    var = emitter.compute("integer_depthwise", expression, image.var, weights)
+    return Lowered(Value(var, operator.output, image.block), name, f"{tile} int8", precision="int8")
+
+
+def _without_groups(operator: Convolution) -> NDArray[np.float32]:
+    """OIHW where I are all input channels: zero between different groups."""
+    if operator.groups == 1:
+        return operator.weights
+    outputs, per_group, high, wide = operator.weights.shape
+    rows = np.zeros((outputs, operator.groups, per_group, high, wide), np.float32)
+    group = np.arange(outputs) // (outputs // operator.groups)
+    rows[np.arange(outputs), group] = operator.weights
+    return rows.reshape(outputs, -1, high, wide)
+
+
+def _packed(weights: NDArray[np.float32], lanes: int, tile: int) -> Bytes:
+    """O/(lanes tile), C/4, KH, KW, tile, lanes, 4: as one instruction after the other reads them."""
+    outputs, channels = -len(weights) % (tile * lanes), -weights.shape[1] % GROUP
+    filled = np.pad(weights, [(0, outputs), (0, channels), (0, 0), (0, 0)])
+    split = filled.reshape(-1, tile, lanes, filled.shape[1] // GROUP, GROUP, *filled.shape[2:])
+    return np.ascontiguousarray(split.transpose(0, 3, 5, 6, 1, 2, 4).astype(np.int8))
+
+
+def rows_times(emitter: Emitter, operator: Linear, rows: Value, name: str) -> Lowered:
+    """Sums of a linear operator, N, C; `rows` is plain."""
+    from tvm import te, topi
+
+    inputs, outputs = operator.weights.shape
+    lanes, groups = emitter.machine.lanes, blocks(inputs, GROUP)
+    together, vectors = linear.tile(emitter, operator)
+    width = vectors * lanes
+    sizes = {"rows": together, "lanes": lanes, "vnni": int(emitter.machine.vnni)}
+    attrs = {"schedule": f"{_SCHEDULES}.integer_schedule.linear", **sizes}
+
+    def expression(tensor: Any, weights: Any) -> Any:
+        c, k = te.reduce_axis((0, groups), "c"), te.reduce_axis((0, GROUP), "k")
+        rest = groups * GROUP - inputs
+        source = topi.nn.pad(tensor, [0, 0], [0, rest], name=expressions.PAD) if rest else tensor
+        product = te.compute(
+            (operator.rows, blocks(outputs, width), width),
+            lambda n, o, v: te.sum(times(source[n, c * GROUP + k], weights[o, c, v, k]), axis=[c, k]),
+            name=ANCHOR,
+            attrs=attrs,
+        )
+        return te.compute((operator.rows, outputs), lambda n, o: product[n, o // width, o % width], name="unpack")
+
+    var = emitter.compute("integer_linear", expression, rows.var, _packed_rows(operator.weights, width))
+    return Lowered(Value(var, (operator.rows, outputs)), name, f"{together}x{width} int8", precision="int8")
+
+
+def _packed_rows(weights: NDArray[np.float32], width: int) -> Bytes:
+    """Inputs x outputs as outputs/width, inputs/4, width, 4."""
+    inputs, outputs = weights.shape
+    filled = np.pad(weights, [(0, -inputs % GROUP), (0, -outputs % width)])
+    split = filled.reshape(-1, GROUP, filled.shape[1] // width, width)
+    return np.ascontiguousarray(split.transpose(2, 0, 3, 1).astype(np.int8))
