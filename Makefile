@@ -20,7 +20,7 @@ study-pages: $(READY)  ## write the across-stack study's README and pictures ane
 	$(BIN)/python studies/across-stack/pages.py
 
 test: $(READY)  ## run all tests
-	$(BIN)/pytest
+	$(BIN)/pytest --numprocesses=2 --dist=loadfile
 
 lint: $(READY)  ## style, types, import rules
 	$(BIN)/ruff check .

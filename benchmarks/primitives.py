@@ -13,6 +13,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from noise import named, noise, stack
 from pairs import TIMEOUT, bootstrap, built, compare, flat, latency, tell
 from reporting import arguments, publish
 
@@ -20,16 +21,22 @@ from dlas import host
 from dlas.measure.rounds import Limits
 from dlas.measure.session import Session, Subject
 from dlas.measure.statistics import Interval
-from dlas.stack import Stack
 
-# Over which dataset and model: images of 8 x 8.
+# Model, and height and width of its images: the zoo's families, and the sizes that people deploy.
 NETWORKS = (
-    "resnet8@weights=random",
-    "resnet20@weights=random",
-    "resnet20@width=4,weights=random",
-    "resnet56@width=2,weights=random",
-    "mobilenetv1@weights=random",
-    "mobilenetv1@width=1,weights=random",
+    ("resnet20", 32),
+    ("vgg16@width=0.2", 32),
+    ("resnet18@width=0.2", 32),
+    ("mobilenetv1@width=0.25", 32),
+    ("mobilenetv2@width=0.25", 32),
+    ("efficientnet-b0@width=0.25", 32),
+    ("densenet40@width=0.25", 32),
+    ("resnet18", 64),
+    ("mobilenetv1", 224),
+    ("mobilenetv2", 224),
+    ("efficientnet-b0", 224),
+    ("resnet50", 224),
+    ("densenet121", 224),
 )
 BESIDE = (("tvm", "direct"), ("tvm", "gemm"), ("openvino", "native"), ("onnxruntime", "native"))
 PEERS = ("openvino", "onnxruntime")
@@ -89,23 +96,18 @@ def figures(name: str, found: Found) -> dict[str, float]:
 def main() -> None:
     """Measure and publish."""
     asked = arguments(__doc__ or "")
-    networks, budget = (NETWORKS[1:2], 0.3) if asked.quick else (NETWORKS, BUDGET)
-    widest = host.probe().isas[-1]
-    tell(f"instruction set: {widest}")
-    stacks = [
-        Stack(model=model, codegen=codegen, primitive=primitive)
-        for model in networks
-        for codegen, primitive in (("tvm", "spatial-pack"), *BESIDE)
-    ]
+    networks, budget = (NETWORKS[:1], 0.3) if asked.quick else (NETWORKS, BUDGET)
+    tell(f"instruction set: {host.probe().isas[-1]}")
     said: dict[str, float] = {"networks": len(networks)}
     logs = []
-    with built(stacks) as subjects:
-        for number, model in enumerate(networks):
-            width = 1 + len(BESIDE)
-            found = measure(subjects[number * width : (number + 1) * width], budget, number)
+    with noise([size for _, size in networks]) as places:
+        for number, (model, size) in enumerate(networks):
+            stacks = [stack(model, size, *how) for how in (("tvm", "spatial-pack"), *BESIDE)]
+            with built(stacks, places) as subjects:
+                found = measure(subjects, budget, number)
             logs.append(math.log(found.ratios[found.peer].value))
-            said |= figures(model.replace("weights=random", "").strip("@,").replace("@width=", "x").rstrip(","), found)
-            tell(f"{model}: {found.peer} takes {found.ratios[found.peer].value:.3f} times as long")
+            said |= figures(named(model, size), found)
+            tell(f"{model} at {size}: {found.peer} takes {found.ratios[found.peer].value:.3f} times as long")
     mean = bootstrap(logs, lambda values: float(values.mean())).exp()
     publish({**said, **flat("peer_geometric_mean", mean)}, asked.json)
 

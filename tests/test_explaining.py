@@ -36,7 +36,8 @@ def test_pruned_weights_run_dense_and_the_report_says_so(cube, codegen):
     for side, profile in (("before", found.before), ("after", found.after)):
         parts = [getattr(row, side) for row in found.rows]
         assert sum(part.seconds for part in parts if part) == pytest.approx(profile.whole)
-        assert all(0 < getattr(row, side).seconds < profile.profiled for row in operators if row.kind == "convolution")
+        seconds = [getattr(row, side).seconds for row in operators if row.kind == "convolution"]
+        assert all(0 <= found < profile.profiled for found in seconds)  # a runtime counts whole microseconds
     assert lines(found)[-1].startswith("whole")
 
 

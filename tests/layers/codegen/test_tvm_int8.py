@@ -9,7 +9,6 @@ pytest.importorskip("tvm")
 pytest.importorskip("torch")
 
 import onnx
-from onnx import TensorProto, helper
 
 from dlas import host, network, realise
 from dlas.artifacts import Artifact
@@ -50,11 +49,12 @@ def images():
 
 def telling(path, folder) -> tuple[Path, list[tuple[float, int]]]:
     """The network with every tensor of bytes as an output too; what the bytes of each stand for."""
-    model = onnx.load(path)
+    model = onnx.shape_inference.infer_shapes(onnx.load(path))
+    shapes = {value.name: value for value in model.graph.value_info}
     stored = {tensor.name: onnx.numpy_helper.to_array(tensor) for tensor in model.graph.initializer}
     rounded = [node for node in model.graph.node if node.op_type == "QuantizeLinear"]
     del model.graph.output[:]
-    model.graph.output.extend(helper.make_tensor_value_info(n.output[0], TensorProto.UINT8, None) for n in rounded)
+    model.graph.output.extend(shapes[node.output[0]] for node in rounded)
     onnx.save(model, folder / "telling.onnx")
     return folder / "telling.onnx", [(stored[n.input[1]].item(), stored[n.input[2]].item()) for n in rounded]
 

@@ -17,6 +17,9 @@ from dlas.tensorir.emitter import OPAQUE, Emitter, Value
 Floats = NDArray[np.float32]
 Bytes = NDArray[np.uint8]
 Number = float | np.float32
+_ROUNDS = (
+    1.5 * 2**23
+)  # added to a small float32, it leaves a whole number in the lowest bits, the lowest 8 of its own 0
 _BYTES: Floats = np.arange(256, dtype=np.float32)
 
 
@@ -178,8 +181,10 @@ class Added:
         moved = first * np.float32(self.first.zero) + second * np.float32(self.second.zero)
         images = _alike(emitter, self.first.image, self.second.image)
 
+        from tvm import tirx
+
         def number(a: Any, b: Any, r: Any, s: Any, fixed: Any) -> Any:
-            return _byte(_float(a) * r + (_float(b) * s + fixed), 0)
+            return _byte(_float(a) * r + (_float(b) * s + fixed), tirx.const(0, "float32"))
 
         ratios = first, second, np.float32(zero) - moved
         return Quantised(_each(emitter, "added", number, images, *ratios), scale, zero)
@@ -282,7 +287,7 @@ def _each(emitter: Emitter, name: str, number: Any, images: list[Value], *scalar
         places, constants = tensors[: len(images)], [scalar[0] for scalar in tensors[len(images) :]]
 
         def whole(*at: Any) -> Any:
-            return number(*(t[_within(t, at)] for t in places), *constants)
+            return number(*(t[_within(t, places[0], at)] for t in places), *constants)
 
         return te.compute(places[0].shape, whole, name=name)
 
@@ -290,9 +295,10 @@ def _each(emitter: Emitter, name: str, number: Any, images: list[Value], *scalar
     return replace(images[0], var=emitter.compute(name, expression, *inputs, attrs={}))
 
 
-def _within(tensor: Any, at: tuple[Any, ...]) -> tuple[Any, ...]:
-    """A place in a tensor that may have one pixel where others have many."""
-    return tuple(0 if int(extent) == 1 else place for extent, place in zip(tensor.shape, at, strict=True))
+def _within(tensor: Any, whole: Any, at: tuple[Any, ...]) -> tuple[Any, ...]:
+    """A place in a tensor that may have one pixel where the whole has many."""
+    extents = zip(tensor.shape, whole.shape, at, strict=True)
+    return tuple(place if int(own) == int(all_) else 0 for own, all_, place in extents)
 
 
 def _rounded(numbers: Floats, zero: int) -> Bytes:
@@ -314,5 +320,6 @@ def _byte(number: Any, zero: Any) -> Any:
     from tvm import tirx
 
     low, high = (tirx.const(limit, "float32") - zero for limit in (0.0, 255.0))
-    whole = tirx.nearbyint(tirx.max(tirx.min(number, high), low)) + zero
-    return whole.astype("int32").astype("uint8")
+    kept = tirx.max(tirx.min(number, high), low)
+    whole = tirx.reinterpret("int32", kept + tirx.const(_ROUNDS, "float32"))
+    return (whole + zero.astype("int32")).astype("uint8")
