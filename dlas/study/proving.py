@@ -20,6 +20,7 @@ from dlas.study.plan import Cell
 from dlas.study.spec import Measure
 
 SCORE_TIMEOUT = 1800.0  # s
+VNNI = "avx512-vnni"
 SATURATED = "; a processor without VNNI saturates sums of eight-bit products: try int8@bits=7"
 
 
@@ -73,7 +74,7 @@ def admit(cell: Cell, store: Store, host: Host, score: Message | None, asked: Me
         status, reason = proven.status, proven.reason
         if status == "ok":
             score = score or session.score(asked.images, SCORE_TIMEOUT)
-            reason = _wrong(score, network, primitive) or _differs(loaded, network, primitive)
+            reason = _wrong(score, network, primitive, host) or _differs(loaded, network, primitive, host)
             status = "failed" if reason else "ok"
         if status == "ok":
             undo.pop_all()
@@ -114,12 +115,13 @@ def _judge(loaded: Message, network: Artifact, command: Command, primitive: str)
     return proof.judge(evidence, promise, macs)
 
 
-def _differs(loaded: Message, network: Artifact, primitive: str) -> str:
+def _differs(loaded: Message, network: Artifact, primitive: str, host: Host) -> str:
     """Whether this very child's numbers are wrong; too few images to judge a quantised network's agreement."""
-    return "" if network.facts["precision"] == "int8" else _wrong(loaded["check"], network, primitive)
+    return "" if network.facts["precision"] == "int8" else _wrong(loaded["check"], network, primitive, host)
 
 
-def _wrong(score: Mapping[str, Any], network: Artifact, primitive: str) -> str:
+def _wrong(score: Mapping[str, Any], network: Artifact, primitive: str, host: Host) -> str:
     storage = network.facts.get("storage", "float32")
     reason = proof.wrong_numbers(score, network.facts["precision"], storage, primitive)
-    return reason + SATURATED if reason and network.facts.get("weight_bits") == 8 else reason
+    saturates = network.facts.get("weight_bits") == 8 and VNNI not in host.isas
+    return reason + SATURATED if reason and saturates else reason
