@@ -148,7 +148,7 @@ class Worker:
             "agreement": _agreement(logits, expected),
             "quantised_agreement": self._as_quantised(logits),
             "max_abs_error": error if np.isfinite(error) else float("inf"),
-            "relative_error": error / float(np.abs(expected).max()) if np.isfinite(error) else float("inf"),
+            "relative_error": relative_error(error, float(np.abs(expected).max())),
         }
 
     def _as_quantised(self, logits: Logits) -> float | None:
@@ -156,6 +156,13 @@ class Worker:
         if self._network.facts["precision"] != "int8":
             return None
         return _agreement(logits, network.quantised_reference(self._network)[: len(logits)])
+
+
+def relative_error(error: float, largest: float) -> float:
+    """An error over the largest of the numbers that were expected; where all of them are 0, none is small."""
+    if not np.isfinite(error):
+        return float("inf")
+    return error / largest if largest else float("inf") if error else 0.0
 
 
 def _agreement(logits: Logits, expected: Logits) -> float:

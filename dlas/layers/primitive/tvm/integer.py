@@ -18,36 +18,38 @@ _SCHEDULES = "dlas.layers.primitive.tvm"
 
 
 def convolution(emitter: Emitter, operator: Convolution, image: Value, zero: int, name: str) -> Lowered:
-    """Sums in blocks of a vector; groups other than depthwise are computed as one, with zeros between them."""
+    """Sums in blocks of a vector, which reads the input channels of all groups that it touches."""
     lanes = emitter.machine.lanes
     if operator.depthwise:
         return _depthwise(emitter, operator, emitter.reblocked(image, lanes), zero, name)
     if image.block == PLAIN:
         image = emitter.reblocked(image, min(lanes, blocks(image.shape[1], GROUP) * GROUP))
-    dense = replace(operator, weights=_without_groups(operator), groups=1)
-    groups = blocks(dense.image[1], GROUP)
-    chosen = tiles.chosen(emitter, dense, blocks(dense.output[1], lanes))
+    operator = operator if _aligned(operator, lanes) else replace(operator, weights=_dense(operator), groups=1)
+    groups = blocks(expressions.span(operator, lanes), GROUP)
+    chosen = tiles.chosen(emitter, operator, blocks(operator.output[1], lanes))
     tile = replace(chosen, part=0, unroll=next(u for u in (4, 2, 3, 1) if groups % u == 0))
     attrs = {"schedule": f"{_SCHEDULES}.integer_schedule.pack", "vnni": int(emitter.machine.vnni), **tile.attrs}
 
     def expression(tensor: Any, weights: Any) -> Any:
         from tvm import te
 
-        source = expressions.padded(tensor, dense, image.block, zero)
-        (down, across), (far, apart) = dense.strides, dense.dilation
-        extents = {"c": groups, "i": dense.kernel[0], "j": dense.kernel[1], "k": GROUP}
+        source = expressions.padded(tensor, operator, image.block, zero)
+        (down, across), (far, apart) = operator.strides, operator.dilation
+        extents = {"c": groups, "i": operator.kernel[0], "j": operator.kernel[1], "k": GROUP}
         c, i, j, k = (te.reduce_axis((0, extent), axis) for axis, extent in extents.items())
 
         def product(n: Any, o: Any, h: Any, w: Any, v: Any) -> Any:
             place = h * down + i * far, w * across + j * apart
-            pixel = element(source, image.block, n, c * GROUP + k, *place)
+            first = expressions.first_input(operator, lanes, o) // GROUP  # whole, see `_aligned`
+            pixel = element(source, image.block, n, (first + c) * GROUP + k, *place)
             weight = weights[o // tile.blocks, c, i, j, o % tile.blocks, v, k]
             return te.sum(times(pixel, weight), axis=[c, i, j, k])
 
-        return te.compute(stored(dense.output, lanes), product, name=ANCHOR, attrs=attrs)
+        return te.compute(stored(operator.output, lanes), product, name=ANCHOR, attrs=attrs)
 
-    var = emitter.compute("integer_pack", expression, image.var, _packed(dense.weights, lanes, tile.blocks))
-    return Lowered(Value(var, dense.output, lanes), name, f"{tile} int8", precision="int8")
+    weights = _packed(packing.spread(operator, lanes), lanes, tile.blocks)
+    var = emitter.compute("integer_pack", expression, image.var, weights)
+    return Lowered(Value(var, operator.output, lanes), name, f"{tile} int8", precision="int8")
 
 
 def _depthwise(emitter: Emitter, operator: Convolution, image: Value, zero: int, name: str) -> Lowered:
@@ -59,10 +61,14 @@ def _depthwise(emitter: Emitter, operator: Convolution, image: Value, zero: int,
     return Lowered(Value(var, operator.output, image.block), name, f"{tile} int8", precision="int8")
 
 
-def _without_groups(operator: Convolution) -> NDArray[np.float32]:
+def _aligned(operator: Convolution, lanes: int) -> bool:
+    """Whether every vector's first input channel begins a block: TVM has to see that four bytes lie together."""
+    vectors = range(blocks(operator.output[1], lanes))
+    return all(expressions.first_input(operator, lanes, vector) % lanes == 0 for vector in vectors)
+
+
+def _dense(operator: Convolution) -> NDArray[np.float32]:
     """OIHW where I are all input channels: zero between different groups."""
-    if operator.groups == 1:
-        return operator.weights
     outputs, per_group, high, wide = operator.weights.shape
     rows = np.zeros((outputs, operator.groups, per_group, high, wide), np.float32)
     group = np.arange(outputs) // (outputs // operator.groups)

@@ -139,6 +139,14 @@ def test_linear_operators_are_exact(isa, schedule, rows_, inputs, outputs):
     check(Linear(weights.astype(np.float32), rows_), isa, schedule)
 
 
+@pytest.mark.parametrize(("groups", "per_group"), [(8, 8), (16, 4), (4, 12), (6, 6)])
+def test_many_groups_are_exact(groups, per_group):
+    weights = np.random.default_rng(5).integers(-128, 128, (groups * per_group, per_group, 3, 3)).astype(np.float32)
+    operator = Convolution(weights, (1, groups * per_group, 6, 6), padding=(1, 1, 1, 1), groups=groups)
+    check(operator, "avx2", "default")
+    check(operator, "avx512-vnni", "default")
+
+
 def test_a_primitive_without_integer_kernels_says_so():
     from tvm import relax
 
