@@ -40,8 +40,8 @@ def convolution(emitter: Emitter, operator: Convolution, image: Value, zero: int
 
         def product(n: Any, o: Any, h: Any, w: Any, v: Any) -> Any:
             place = h * down + i * far, w * across + j * apart
-            first = expressions.first_input(operator, lanes, o) // GROUP  # whole, see `_aligned`
-            pixel = element(source, image.block, n, (first + c) * GROUP + k, *place)
+            first = expressions.first_input(operator, lanes, o) // lanes * lanes  # the same, see `_aligned`
+            pixel = element(source, image.block, n, first + c * GROUP + k, *place)
             weight = weights[o // tile.blocks, c, i, j, o % tile.blocks, v, k]
             return te.sum(times(pixel, weight), axis=[c, i, j, k])
 
