@@ -151,7 +151,7 @@ def save(cube: xr.Dataset, path: Path) -> None:
     if _stored_digest(path) == cube.attrs["digest"]:
         return
     partial = path.with_suffix(f".{os.getpid()}.partial")
-    encoding = {name: {"zlib": True} for name in NUMBERS}
+    encoding = {name: {"zlib": True} for name in NUMBERS if name in cube}  # an older cube lacks the newest
     try:
         _coded(cube).to_netcdf(partial, engine="h5netcdf", encoding=encoding)
         partial.rename(path)
