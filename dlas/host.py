@@ -102,7 +102,7 @@ def probe() -> Host:
     info = _cpuinfo()
     flags = tuple(sorted(f for f in info.get("flags", "").split() if f.startswith(_RELEVANT_FLAGS)))
     return Host(
-        cpu=info.get("model name", platform.processor() or "unknown"),
+        cpu=model_of(info),
         architecture=platform.machine(),
         flags=flags,
         caches=_caches(),
@@ -118,6 +118,14 @@ def _cpuinfo() -> dict[str, str]:
     lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").partition("\n\n")[0].splitlines()
     pairs = (line.partition(":") for line in lines)
     return {key.strip(): value.strip() for key, _, value in pairs}
+
+
+def model_of(info: Mapping[str, str]) -> str:
+    """The processor's model; where a virtual machine tells but the maker, its family and model numbers too."""
+    name = info.get("model name", platform.processor() or "unknown")
+    if any(letter.isdigit() for letter in name) or "cpu family" not in info:
+        return name
+    return f"{name} (family {info['cpu family']}, model {info.get('model', 'unknown')})"
 
 
 def _caches() -> tuple[str, ...]:

@@ -145,3 +145,15 @@ def test_equal_hosts_have_equal_fingerprints():
 )
 def test_whatever_differs_makes_another_host(change):
     assert replace(HOST, **change).fingerprint != HOST.fingerprint
+
+
+@pytest.mark.parametrize(
+    ("info", "model"),
+    [
+        ({"model name": "A CPU 9000", "cpu family": "26", "model": "2"}, "A CPU 9000"),
+        ({"model name": "A CPU", "cpu family": "26", "model": "2"}, "A CPU (family 26, model 2)"),
+        ({"model name": "A CPU"}, "A CPU"),
+    ],
+)
+def test_a_processor_whose_name_is_hidden_is_told_by_its_numbers(info, model):
+    assert host.model_of(info) == model
