@@ -12,20 +12,8 @@ import numpy as np
 from dlas.errors import Inapplicable
 from dlas.layers.codegen.tvm import blocked
 from dlas.layers.codegen.tvm.importing import constant, convolution_of
-from dlas.layers.codegen.tvm.quantised import (
-    Added,
-    Floats,
-    Form,
-    Mapped,
-    Mean,
-    Multiplied,
-    Pending,
-    Quantised,
-    Stored,
-    Sums,
-    Values,
-    rounded,
-)
+from dlas.layers.codegen.tvm.pending import Added, Mapped, Mean, Multiplied, Sums
+from dlas.layers.codegen.tvm.quantised import Floats, Form, Pending, Quantised, Stored, Values, rounded
 from dlas.tensorir.emitter import Emitter, IntegerLowering, Lowered, OperatorLowering, Value
 from dlas.tensorir.layout import PLAIN
 from dlas.tensorir.operators import Linear
