@@ -96,3 +96,9 @@ def test_the_study_has_cells_for_every_claim_that_one_processor_can_test(planned
     known = seeds.spreads(cube)
     assert {"int8@bits=7", "ternary", "fp16", "channel-prune@0.5", "weight-prune@0.95"} <= known.keys()
     assert min(spread.freedom for spread in known.values()) == 2 * 2 * 2  # two networks, two data sets, three seeds
+
+
+def test_a_further_processor_measures_cells_of_the_study_and_integers_in_tvm(planned):
+    known = {cell.stack for cell in planned("study.toml").cells}
+    others = {cell.stack for cell in planned("hardware.toml").cells} - known
+    assert {(stack.codegen, stack.compression) for stack in others} == {("tvm", "int8@bits=7")}

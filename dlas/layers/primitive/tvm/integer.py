@@ -10,7 +10,7 @@ from dlas.layers.primitive.tvm import expressions, linear, packing, tiles
 from dlas.layers.primitive.tvm.expressions import ANCHOR
 from dlas.layers.primitive.tvm.vnni import GROUP
 from dlas.tensorir.emitter import Emitter, Lowered, Value, times
-from dlas.tensorir.layout import PLAIN, blocks, element, stored
+from dlas.tensorir.layout import blocks, element, stored
 from dlas.tensorir.operators import Convolution, Linear
 
 Bytes = NDArray[np.int8]
@@ -22,8 +22,9 @@ def convolution(emitter: Emitter, operator: Convolution, image: Value, zero: int
     lanes = emitter.machine.lanes
     if operator.depthwise:
         return _depthwise(emitter, operator, emitter.reblocked(image, lanes), zero, name)
-    if image.block == PLAIN:
-        image = emitter.reblocked(image, min(lanes, blocks(image.shape[1], GROUP) * GROUP))
+    if operator.groups > 1 or image.block % GROUP:
+        few = min(lanes, blocks(image.shape[1], GROUP) * GROUP)
+        image = emitter.reblocked(image, few if operator.groups == 1 else lanes)
     operator = operator if _aligned(operator, lanes) else replace(operator, weights=_dense(operator), groups=1)
     groups = blocks(expressions.span(operator, lanes), GROUP)
     chosen = tiles.chosen(emitter, operator, blocks(operator.output[1], lanes))

@@ -139,7 +139,7 @@ def test_linear_operators_are_exact(isa, schedule, rows_, inputs, outputs):
     check(Linear(weights.astype(np.float32), rows_), isa, schedule)
 
 
-@pytest.mark.parametrize(("groups", "per_group"), [(8, 8), (16, 4), (4, 12), (6, 6)])
+@pytest.mark.parametrize(("groups", "per_group"), [(8, 8), (16, 4), (4, 12), (6, 6), (2, 5)])
 def test_many_groups_are_exact(groups, per_group):
     weights = np.random.default_rng(5).integers(-128, 128, (groups * per_group, per_group, 3, 3)).astype(np.float32)
     operator = Convolution(weights, (1, groups * per_group, 6, 6), padding=(1, 1, 1, 1), groups=groups)
