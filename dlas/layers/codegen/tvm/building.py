@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from dlas import network as networks
 from dlas.artifacts import Artifact
-from dlas.errors import BuildFailed
+from dlas.errors import Inapplicable
 from dlas.host import Target
 from dlas.layers.codegen import Kernel
 from dlas.layers.codegen.tvm import choosing, importing, linking, machinecode, scheduling
@@ -107,7 +107,10 @@ def constants_size(module: "ir.IRModule") -> int:
 def _kernels(operators: Sequence[Mapping[str, Any]], done: Sequence[Lowered]) -> list[Kernel]:
     """What each of the network's operators became; both are in the order of the ONNX file."""
     if len(operators) != len(done):
-        raise BuildFailed(f"codegen tvm: {len(operators)} operators in the network, {len(done)} lowered")
+        known = (
+            f"it lowers {len(done)} of the network's {len(operators)} operators, convolutions and products of matrices"
+        )
+        raise Inapplicable(f"codegen tvm: {known}; use another code generator")
     return [
         Kernel(operator["name"], operator["kind"], how.implementation, how.precision, how.sparse, how.primitive)
         for operator, how in zip(operators, done, strict=True)

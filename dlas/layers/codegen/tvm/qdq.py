@@ -29,6 +29,9 @@ def product(lowering: OperatorLowering, call: Any, values: Values) -> tuple[Lowe
     image, weights = (values.form(argument) for argument in call.args[:2]) if rule else (None, None)
     if rule is None or not isinstance(image, Quantised) or not isinstance(weights, Stored):
         return None
+    outputs = 0 if rule is _convolution else 1  # axis of the weights
+    if len(image.image.shape) != weights.numbers.ndim or not weights.scaled_along(outputs):
+        return None
     if not isinstance(lowering, IntegerLowering):
         raise Inapplicable("codegen tvm: this primitive has no integer kernels; use spatial-pack")
     return rule(values.emitter, lowering, call, image, weights)
@@ -39,21 +42,20 @@ def _convolution(
 ) -> tuple[Lowered, Sums]:
     operator = convolution_of(call, image.image.shape, weights.numbers.astype(np.float32))
     lowered = lowering.integer_convolution(emitter, operator, image.image, image.zero)
-    return lowered, _sums(lowered, image, weights)
+    return lowered, _sums(lowered, image, weights, weights.numbers.sum((1, 2, 3), dtype=np.int32))
 
 
 def _linear(
     emitter: Emitter, lowering: IntegerLowering, _: Any, image: Quantised, weights: Stored
 ) -> tuple[Lowered, Sums]:
     rows = emitter.reblocked(image.image, PLAIN)
-    operator = Linear(weights.numbers.T.astype(np.float32), rows.shape[0])
+    operator = Linear(weights.numbers.astype(np.float32), rows.shape[0])
     lowered = lowering.integer_linear(emitter, operator, rows)
-    return lowered, _sums(lowered, image, weights)
+    return lowered, _sums(lowered, image, weights, weights.numbers.sum(0, dtype=np.int32))
 
 
-def _sums(lowered: Lowered, image: Quantised, weights: Stored) -> Sums:
+def _sums(lowered: Lowered, image: Quantised, weights: Stored, totals: Any) -> Sums:
     """The zero of the image times all weights of a channel is part of its bias."""
-    totals = weights.numbers.reshape(len(weights.numbers), -1).sum(1, dtype=np.int32)
     scales = np.broadcast_to(image.scale * weights.scales, totals.shape)
     return Sums(lowered.value, scales, -np.int32(image.zero) * totals)
 
@@ -66,7 +68,7 @@ def rewritten(call: Any, values: Values) -> Found:
 
 def _quantize(call: Any, values: Values) -> Found:
     scale, zero = (constant(argument) for argument in call.args[1:3])
-    if scale is None or zero is None or scale.size > 1 or str(call.ty.dtype) != "uint8":
+    if scale is None or zero is None or scale.size > 1 or str(call.ty.dtype) != "uint8" or call.args[0] not in values:
         return None
     form, parameters = values.form(call.args[0]), (np.float32(scale.item()), int(zero.item()))
     if isinstance(form, Pending):
@@ -78,7 +80,8 @@ def _dequantize(call: Any, values: Values) -> Found:
     scale, zero = (constant(argument) for argument in call.args[1:3])
     numbers, form = constant(call.args[0]), values.form(call.args[0])
     if numbers is not None and scale is not None and zero is not None and not zero.any():
-        return Stored(numbers, np.atleast_1d(scale).astype(np.float32))
+        axis = int(call.attrs.axis) % numbers.ndim if scale.size > 1 else 0
+        return Stored(numbers, np.atleast_1d(scale).astype(np.float32), axis)
     return form if isinstance(form, Quantised) else None  # QDQ: with the parameters that it was quantised by
 
 
@@ -119,9 +122,10 @@ def _reshape(call: Any, values: Values) -> Found:
 
 
 def _permute(call: Any, values: Values) -> Found:
-    """Weights of a linear operator stay as the file has them: outputs x inputs."""
     form = values.form(call.args[0])
-    return form if isinstance(form, Stored) and form.numbers.ndim == 2 else None
+    if not isinstance(form, Stored) or form.numbers.ndim != 2:
+        return None
+    return Stored(form.numbers.T, form.scales, 1 - form.axis)
 
 
 def _mean(call: Any, values: Values) -> Found:

@@ -91,17 +91,22 @@ class Source:
 
 @dataclass(frozen=True, eq=False)
 class Stored:
-    """Integers of the file, whose first axis has a scale for each entry, or one for all; zero stands for zero."""
+    """Integers of the file, of which an axis has a scale for each entry, or one for all; zero stands for zero."""
 
     numbers: NDArray[Any]
     scales: Floats
+    axis: int = 0
 
     def dequantised(self, emitter: Emitter) -> Value:
         """A constant."""
         from tvm import relax
 
-        scales = self.scales.reshape(-1, *[1] * (self.numbers.ndim - 1))
+        scales = self.scales.reshape([-1 if axis == self.axis else 1 for axis in range(self.numbers.ndim)])
         return Value(relax.const(self.numbers.astype(np.float32) * scales), self.numbers.shape)
+
+    def scaled_along(self, axis: int) -> bool:
+        """Whether one scale belongs to each entry of the axis."""
+        return self.axis == axis or self.scales.size == 1
 
 
 def rounded(emitter: Emitter, image: Value, scale: np.float32, zero: int) -> Quantised:
