@@ -8,12 +8,22 @@ from pathlib import Path
 
 import pytest
 
+from dlas.study.journal import Journal
+
 BASELINE = """
 [baseline]
 dataset = "toydata"
 model = "toynet"
 codegen = "toygen"
 """
+
+
+@pytest.fixture
+def journal(tmp_path):
+    """An empty journal."""
+    opened = Journal(tmp_path / "a.journal")
+    yield opened
+    opened.close()
 
 
 @pytest.fixture(scope="session")

@@ -1,24 +1,16 @@
 """How many runs are left to do, where the baseline's child died or cannot run at all."""
 
 import numpy as np
-import pytest
 from handmade import BASELINE, HOST, plan_of, stack
 
 from dlas.measure.samples import Samples
-from dlas.study.journal import CellRow, Journal, RunRow
+from dlas.study.journal import CellRow, RunRow
 from dlas.study.lacking import lacking, wanted
 
 TORCH = stack(codegen="torch")
 PLAN = plan_of(TORCH)
 KEYS = {cell.stack: cell.key for cell in PLAN.cells}
 SAMPLES = Samples(np.array([0]), np.array([1.0]), np.array([1.0]), np.array([0]))
-
-
-@pytest.fixture
-def journal(tmp_path):
-    opened = Journal(tmp_path / "a.journal")
-    yield opened
-    opened.close()
 
 
 def measured(journal, *sets):

@@ -9,7 +9,7 @@ from handmade import HOST, plan_of, stack
 from dlas.errors import BuildFailed
 from dlas.measure.samples import Samples
 from dlas.process import Died
-from dlas.study.journal import CellRow, Journal, RunRow
+from dlas.study.journal import CellRow, RunRow
 from dlas.study.lacking import lacking, wanted
 from dlas.study.measuring import SETS, Measurer, Task
 from dlas.study.timing import Timed
@@ -49,13 +49,6 @@ def kernel_killed(order, notes):
 def baseline_killed(order, notes):
     notes.trouble(BASELINE, KILLED, "measuring")
     return well(order, notes, but=(BASELINE,))
-
-
-@pytest.fixture
-def journal(tmp_path):
-    opened = Journal(tmp_path / "a.journal")
-    yield opened
-    opened.close()
 
 
 def measure(journal, *script):

@@ -6,7 +6,7 @@ from handmade import BASELINE, HOST, plan_of, stack
 
 from dlas.measure.samples import Samples
 from dlas.study.building import Failure
-from dlas.study.journal import CellRow, Journal, RunRow
+from dlas.study.journal import CellRow, RunRow
 from dlas.study.lacking import lacking
 from dlas.study.measuring import Task
 from dlas.study.run import _left
@@ -17,13 +17,6 @@ KEYS = {cell.stack: cell.key for cell in PLAN.cells}
 DATA = {cell.stack: cell.realisation.data.key for cell in PLAN.cells}
 BROKEN = Failure("failed", "building fashion-mnist: no space left")
 SAMPLES = Samples(np.array([0]), np.array([1.0]), np.array([1.0]), np.array([0]))
-
-
-@pytest.fixture
-def journal(tmp_path):
-    opened = Journal(tmp_path / "a.journal")
-    yield opened
-    opened.close()
 
 
 @pytest.fixture
