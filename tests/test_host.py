@@ -12,6 +12,17 @@ from dlas import host
 from dlas.host import Host
 from dlas.measure import surroundings
 
+
+def grouped(monkeypatch, folder, files, member):
+    """Control groups made of files, and this process in them."""
+    for name, text in files.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text(text + "\n")
+    (folder / "membership").write_text(f"{member}\n0::/job\n")
+    monkeypatch.setattr(host, "CGROUPS", folder)
+    monkeypatch.setattr(host, "MEMBERSHIP", folder / "membership")
+
+
 HOST = Host("A CPU", "x86_64", ("avx", "avx2"), ("L1 data 32K",), 4, None, 2**34)
 
 
@@ -43,12 +54,7 @@ def test_only_flags_that_matter_to_kernels_are_kept():
     ],
 )
 def test_the_quota_is_that_of_the_tightest_group_in_either_version(tmp_path, monkeypatch, files, quota):
-    for name, text in files.items():
-        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
-        (tmp_path / name).write_text(text + "\n")
-    (tmp_path / "membership").write_text("4:cpu,cpuacct:/job\n0::/job\n")
-    monkeypatch.setattr(host, "CGROUPS", tmp_path)
-    monkeypatch.setattr(host, "MEMBERSHIP", tmp_path / "membership")
+    grouped(monkeypatch, tmp_path, files, "4:cpu,cpuacct:/job")
     assert host.probe.__wrapped__().quota == quota
     assert surroundings.read(0).quota == quota, "one reading for all"
 
@@ -91,12 +97,7 @@ GIB = 2**30
     ],
 )
 def test_memory_that_is_left_is_that_of_the_machine_and_of_every_control_group(tmp_path, monkeypatch, files, left):
-    for name, text in files.items():
-        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
-        (tmp_path / name).write_text(text + "\n")
-    (tmp_path / "membership").write_text("4:memory:/job\n0::/job\n")
-    monkeypatch.setattr(host, "CGROUPS", tmp_path)
-    monkeypatch.setattr(host, "MEMBERSHIP", tmp_path / "membership")
+    grouped(monkeypatch, tmp_path, files, "4:memory:/job")
     monkeypatch.setattr(psutil, "virtual_memory", lambda: SimpleNamespace(available=8 * GIB))
     assert host.memory_left() == left
 

@@ -156,12 +156,15 @@ class Mapped:
 
     def quantised(self, emitter: Emitter, scale: np.float32, zero: int) -> Quantised:
         """Worked out here, looked up there."""
-        found = self.function((_BYTES - np.float32(self.of.zero)) * self.of.scale) / scale
-        return looked_up(emitter, Source(self.of, _rounded(found, zero)), scale, zero)
+        return looked_up(emitter, Source(self.of, _rounded(self._table / scale, zero)), scale, zero)
 
     def dequantised(self, emitter: Emitter) -> Value:
         """The entries as they are."""
-        return self.quantised(emitter, np.float32(1 / 255), 0).dequantised(emitter)
+        return _entries(emitter, self.of.image, self._table)
+
+    @property
+    def _table(self) -> Floats:
+        return self.function((_BYTES - np.float32(self.of.zero)) * self.of.scale)
 
 
 def _alike(emitter: Emitter, first: Value, second: Value) -> list[Value]:
@@ -178,12 +181,15 @@ def _rounded(numbers: Floats, zero: int) -> Bytes:
 
 def looked_up(emitter: Emitter, source: Source, scale: np.float32, zero: int) -> Quantised:
     """The bytes that a table gives, and what they stand for."""
+    return Quantised(_entries(emitter, source.of.image, source.table), scale, zero, source)
+
+
+def _entries(emitter: Emitter, image: Value, table: Bytes | Floats) -> Value:
+    """For each byte of an image its entry in a table of 256."""
     from tvm import te
 
-    def expression(image: Any, table: Any) -> Any:
+    def expression(tensor: Any, entries: Any) -> Any:
         attrs = {"schedule": "dlas.layers.codegen.tvm.scheduling.one_by_one"}
-        return te.compute(image.shape, lambda *at: table[image[at].astype("int32")], name="lookup", attrs=attrs)
+        return te.compute(tensor.shape, lambda *at: entries[tensor[at].astype("int32")], name="lookup", attrs=attrs)
 
-    image = source.of.image
-    var = emitter.compute("lookup", expression, image.var, source.table, attrs=OPAQUE)
-    return Quantised(replace(image, var=var), scale, zero, source)
+    return replace(image, var=emitter.compute("lookup", expression, image.var, table, attrs=OPAQUE))

@@ -60,6 +60,9 @@ class Values(Mapping[Any, Value]):
             self._floats[var] = self._forms[var].dequantised(self.emitter)
         return self._floats[var]
 
+    def __contains__(self, var: object) -> bool:
+        return var in self._floats or var in self._forms
+
     def __iter__(self) -> Iterator[Any]:
         return iter({**self._forms, **self._floats})
 
