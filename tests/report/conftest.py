@@ -5,9 +5,9 @@ import shutil
 import pytest
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def chromium():
-    """Debian's Chromium, headless."""
+    """Debian's Chromium, headless; closed with its module, since one that idled for minutes may not answer."""
     driver = pytest.importorskip("playwright.sync_api", reason="no browser test without playwright")
     path = shutil.which("chromium")
     if path is None:

