@@ -11,12 +11,10 @@ There are 16 trials for each distinct kernel on average, half of them in each sp
 
 import json
 import math
-import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
-import numpy as np
+from noise import noise, stack
 from pairs import bootstrap, built, compare, flat, tell
 from reporting import arguments, publish
 
@@ -33,8 +31,7 @@ SPARSE = "csr-direct"
 OTHERS = ("default", "fixed", "naive", "generic")
 TRIALS, QUICK_TRIALS = 16, 2
 BUDGET = 3.0  # s a cell
-SIDE, CLASSES, IMAGES = 32, 10, 400
-DATA = "noise"
+SIDE = 32
 
 
 @dataclass(frozen=True)
@@ -53,16 +50,9 @@ class Block:
 
     def stacks(self, isa: str) -> list[Stack]:
         """The tuned one, then the others."""
-        sparse = self.primitive == SPARSE
-        model = f"{self.network}{',' if '@' in self.network else '@'}weights=random"
-        base = Stack(
-            dataset=f"npz@{DATA}",
-            model=model,
-            compression="weight-prune@0.9" if sparse else "none",
-            primitive=self.primitive,
-            codegen=self._codegen("both"),
-            hardware=f"cpu@isa={isa}",
-        )
+        compression = "weight-prune@0.9" if self.primitive == SPARSE else "none"
+        drawn = stack(self.network, SIDE, self._codegen("both"), self.primitive, compression)
+        base = drawn.perturb(hardware=f"cpu@isa={isa}")
         return [base, *(self._beside(base, name) for name in self.names)]
 
     def _beside(self, base: Stack, name: str) -> Stack:
@@ -86,16 +76,6 @@ def blocks(quick: bool) -> list[Block]:
         for primitive in PRIMITIVES
     ]
     return [*dense, *(Block(network, SPARSE, ("default",), TRIALS) for network in NETWORKS)]
-
-
-def noise(folder: Path) -> Path:
-    """Images that only have a size."""
-    random = np.random.default_rng(0)
-    path = folder / f"{DATA}.npz"
-    labels = np.arange(IMAGES) % CLASSES
-    images = {f"x_{part}": random.random((IMAGES, 3, SIDE, SIDE), dtype=np.float32) for part in ("train", "test")}
-    np.savez(path, y_train=labels, y_test=labels, **images)  # type: ignore[arg-type]
-    return path
 
 
 def measure(block: Block, subjects: Sequence[Subject], budget: float, seed: int) -> dict[str, Interval]:
@@ -131,8 +111,7 @@ def main() -> None:
     wanted, budget = blocks(asked.quick), 0.3 if asked.quick else BUDGET
     said: dict[str, float] = {"networks": len({block.network for block in wanted})}
     found = []
-    with tempfile.TemporaryDirectory() as folder:
-        places = ((DATA, noise(Path(folder))),)
+    with noise([SIDE]) as places:
         for seed, block in enumerate(wanted):
             with built(block.stacks(isa), places) as subjects:
                 ratios = measure(block, subjects, budget, seed)

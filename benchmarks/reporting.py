@@ -3,14 +3,19 @@
 import argparse
 import json
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from pathlib import Path
+
+from dlas import host
+
+CONTEXT = ("processor", "date")  # what a file says beside the figures
 
 
 def arguments(description: str) -> argparse.Namespace:
     """The two options of every benchmark."""
     parser = argparse.ArgumentParser(description=description)
     parser.add_argument("--quick", action="store_true", help="fewer cases, the same method, at most a minute")
-    parser.add_argument("--json", type=Path, help="write the figures to this file, flat keys")
+    parser.add_argument("--json", type=Path, help="write the figures to this file, flat keys, with processor and date")
     return parser.parse_args()
 
 
@@ -19,4 +24,5 @@ def publish(figures: Mapping[str, float], file: Path | None) -> None:
     for name, value in figures.items():
         print(f"{name:40} {value:.4g}")
     if file:
-        file.write_text(json.dumps(figures, indent=1) + "\n", encoding="utf-8")
+        context = dict(zip(CONTEXT, (host.probe().cpu, f"{datetime.now(UTC):%Y-%m-%d}"), strict=True))
+        file.write_text(json.dumps({**context, **figures}, indent=1) + "\n", encoding="utf-8")

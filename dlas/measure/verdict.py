@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dlas.measure.statistics import Interval, StudentInterval, critical, tail
 
 FALSE_DISCOVERIES = 0.05  # of those called faster or slower
+DIFFERENT = ("faster", "slower")
 
 
 def p_value(log_ratio: Interval) -> float:
@@ -37,7 +38,7 @@ def verdicts(log_ratios: Sequence[Interval], margin: float) -> list[str]:
 
 def _verdict(ratio: Interval, stands: bool, margin: float) -> str:
     if stands:
-        return "faster" if ratio.value < 0 else "slower"
+        return DIFFERENT[ratio.value > 0]
     reach = max(math.exp(ratio.high) - 1, 1 - math.exp(ratio.low))
     if reach <= margin:
         return f"the same within {math.ceil(reach * 1000) / 10:g} %"

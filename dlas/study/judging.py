@@ -6,7 +6,7 @@ from typing import Any
 
 from dlas.measure import proof
 from dlas.measure.statistics import Interval, StudentInterval
-from dlas.measure.verdict import verdicts
+from dlas.measure.verdict import DIFFERENT, verdicts
 from dlas.study.journal import CellRow, RunRow
 from dlas.study.plan import Cell, Plan
 from dlas.study.remarks import remark
@@ -14,14 +14,34 @@ from dlas.study.warnings import warnings
 
 Values = dict[str, Any]
 UNSTABLE = 0.15  # relative half-interval from which a ratio says nothing worth keeping
+SHORT = 1e-3  # s; what a call costs beside computing is looked at below
 
 
-def add_verdicts(values: Mapping[str, Values], margin: float) -> None:
-    """Set `verdict` of every cell that was compared with the baseline; one family over the whole cube."""
-    compared = [cell for label, cell in values.items() if "relative_latency" in cell and label != "baseline"]
-    found = verdicts([_logs(cell) for cell in compared], margin)
-    for cell, verdict in zip(compared, found, strict=True):
-        cell["verdict"] = verdict
+def add_verdicts(values: Mapping[str, Values], anchors: Mapping[str, Values], margin: float) -> None:
+    """Set `verdict` of every cell, by label, that was compared with its anchor, the baseline on its host.
+
+    The cells are one family over the whole cube. A difference between latencies of which one is below a millisecond
+    must stand without what a call costs that computes nothing; else it is `inconclusive`, and the remark says why.
+    """
+    compared = [label for label, cell in values.items() if "relative_latency" in cell and label != "baseline"]
+    found = verdicts([_logs(values[label]) for label in compared], margin)
+    for label, verdict in zip(compared, found, strict=True):
+        own, anchor = values[label], anchors[label]
+        if verdict in DIFFERENT and not _stands_without_calls(own, anchor):
+            costs = " and ".join(f"{1e6 * cell['call_overhead']:.3g} µs" for cell in (own, anchor))
+            own["remark"] = "; ".join(filter(None, [own.get("remark", ""), f"no {verdict} than its calls: {costs}"]))
+            verdict = "inconclusive"
+        own["verdict"] = verdict
+
+
+def _stands_without_calls(own: Values, anchor: Values) -> bool:
+    """Whether the ratio's interval stays on its side of one when no call costs more than its computing."""
+    base = anchor["latency"]
+    if min(own["latency"], base) >= SHORT:
+        return True
+    side, end = (-1, "high") if own["relative_latency"] < 1 else (1, "low")
+    computing = own[f"relative_latency_{end}"] * base - own["call_overhead"]
+    return bool(side * (computing - (base - anchor["call_overhead"])) > 0)
 
 
 def _logs(cell: Values) -> StudentInterval:

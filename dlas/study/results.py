@@ -44,10 +44,13 @@ def results(plan: Plan, journal: Journal) -> dict[str, Values]:
     Hosts are never paired: what is relative is so to the baseline as it is on the cell's own host.
     """
     values = {cell.label: _of_obstacle(cell) for cell in plan.cells if cell.obstacle}
+    anchors: dict[str, Values] = {}
     for part in plan.by_host():
         found = _on_one_host(part, journal)
-        values |= {cell.label: found[cell.label] for cell in plan.cells if cell in part.cells}
-    add_verdicts(values, plan.study.measure.margin)
+        own = {cell.label: found[cell.label] for cell in plan.cells if cell.label in found}
+        values |= own
+        anchors |= dict.fromkeys(own, found[part.baseline.label])
+    add_verdicts(values, anchors, plan.study.measure.margin)
     return values
 
 

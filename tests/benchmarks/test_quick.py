@@ -16,7 +16,7 @@ def test_a_quick_benchmark_writes_its_figures_with_intervals(tmp_path):
     done = subprocess.run(command, capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stderr
     figures = json.loads(file.read_text())
-    assert set(figures) == {"comparisons", "slowdown", "margin"} | {
+    assert set(figures) == {"processor", "date", "comparisons", "slowdown", "margin"} | {
         n + e for n in SHARES for e in ("", "_low", "_high")
     }
     assert all(figures[f"{n}_low"] <= figures[n] <= figures[f"{n}_high"] for n in SHARES)
