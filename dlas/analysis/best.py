@@ -9,8 +9,9 @@ import xarray as xr
 from dlas.analysis import cells
 from dlas.analysis.constraint import Constraint, read_all
 from dlas.analysis.quantities import Estimates, Floats, Quantity, Z, change, estimates, figures, find, flat
+from dlas.analysis.tails import degrees_of_freedom, reach
 from dlas.errors import CubeError
-from dlas.measure.statistics import CONFIDENCE, normal_quantile
+from dlas.measure.statistics import CONFIDENCE
 from dlas.option import LAYERS
 from dlas.stack import Stack
 
@@ -33,7 +34,7 @@ def best(cube: xr.Dataset, objective: str = "latency", subject_to: str | Sequenc
     winner = _winner(cube, found, limits)
     rivals = _all_of(found.known, [limit.possible(cube) for limit in limits])
     surely = _all_of(found.known, [limit.certain(cube) for limit in limits])
-    close = _not_worse(found, rivals, winner)
+    close = _not_worse(found, degrees_of_freedom(cube, objective), rivals, winner)
     safe = int(np.where(surely, found.costs, np.inf).argmin())
     added = [safe] if surely.any() and not surely[winner] and safe not in close else []
     rows = np.array([winner, *(i for i in close if i != winner), *added])
@@ -44,12 +45,12 @@ def best(cube: xr.Dataset, objective: str = "latency", subject_to: str | Sequenc
     return frame
 
 
-def _not_worse(found: Estimates, rivals: Any, winner: int) -> cells.Positions:
+def _not_worse(found: Estimates, freedom: float, rivals: Any, winner: int) -> cells.Positions:
     """The rivals that may be as good as the winner, the best first."""
-    critical = normal_quantile(1 - (1 - CONFIDENCE) / max(1, int(rivals.sum()) - 1))
+    far = reach(1 - (1 - CONFIDENCE) / max(1, int(rivals.sum()) - 1), freedom)
     difference = found.costs - found.costs[winner]
     with np.errstate(invalid="ignore"):
-        close = np.flatnonzero(rivals & (difference <= critical * np.hypot(found.errors, found.errors[winner])))
+        close = np.flatnonzero(rivals & (difference <= far * np.hypot(found.errors, found.errors[winner])))
     return close[np.argsort(difference[close], kind="stable")]
 
 

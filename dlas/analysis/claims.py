@@ -1,6 +1,5 @@
 """Claims of papers and of folklore as declared values, and what a cube says of each."""
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -10,10 +9,9 @@ import xarray as xr
 
 from dlas.analysis import cells
 from dlas.analysis.quantities import Quantity, Z, change, estimates, find
+from dlas.analysis.tails import degrees_of_freedom, surely
 from dlas.cube import select
 from dlas.errors import CubeError
-from dlas.measure.statistics import CONFIDENCE, PRIOR_WEIGHT, StudentInterval
-from dlas.measure.verdict import p_value
 from dlas.option import LAYERS
 
 SUPPORTED, REFUTED, INCONCLUSIVE, UNTESTABLE = "supported", "refuted", "inconclusive", "not testable here"
@@ -138,30 +136,6 @@ def _verdict(claim: Claim, quantity: Quantity, effect: float, error: float, free
         return SUPPORTED if inside else REFUTED if outside else INCONCLUSIVE
     towards = -effect if claim.direction == "lower" else effect
     return SUPPORTED if beyond(towards - least) else REFUTED if beyond(least - towards) else INCONCLUSIVE
-
-
-def surely(effect: float, error: float, freedom: float, of: int) -> bool:
-    """Whether an effect is none by chance, being one of so many that are looked at (Bonferroni)."""
-    half = Z * error
-    return p_value(StudentInterval(effect, effect - half, effect + half, freedom)) * of < 1 - CONFIDENCE
-
-
-def degrees_of_freedom(cube: xr.Dataset, quantity: str) -> float:
-    """Of Student's t, which made the intervals of latency: the least that a cell's has; infinite where it is normal.
-
-    Cubes that do not hold them tell the processes behind each.
-    """
-    if quantity != "latency":
-        return math.inf
-    stored, processes = (_above_nought(cube, name) for name in ("relative_latency_freedom", "processes"))
-    return min(stored or [fewest - 1 + PRIOR_WEIGHT for fewest in processes], default=math.inf)
-
-
-def _above_nought(cube: xr.Dataset, name: str) -> list[float]:
-    if name not in cube:
-        return []
-    values: list[float] = cube[name].values[np.isfinite(cube[name].values) & (cube[name].values > 0)].tolist()
-    return values
 
 
 def _threshold(claim: Claim, quantity: Quantity) -> float:

@@ -14,9 +14,10 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
+from dlas.analysis.tails import degrees_of_freedom
 from dlas.cube import frame, label
 from dlas.errors import CubeError
-from dlas.measure.statistics import Interval
+from dlas.measure.statistics import Interval, StudentInterval
 from dlas.measure.verdict import discoveries, p_value
 from dlas.option import LAYERS
 
@@ -74,7 +75,7 @@ def compare(before: xr.Dataset, after: xr.Dataset, kernels: tuple[Interval, Inte
     baseline = json.loads(before.attrs["baseline"])
     found = [_change(label(rows[stack], baseline), rows[stack], others[stack], drift) for stack in shared]
     return Comparison(
-        tuple(_judged(found)),
+        tuple(_judged(found, min(degrees_of_freedom(cube, "latency") for cube in (before, after)))),
         _names([row for stack, row in rows.items() if stack not in others], baseline),
         _names([row for stack, row in others.items() if stack not in rows], baseline),
         _common(found),
@@ -130,11 +131,11 @@ def difference(one: Interval, other: Interval) -> Interval:
     return Interval(value, value - below, value + above)
 
 
-def _judged(found: Sequence[Change]) -> Iterable[Change]:
-    """The changes with what stands among all of them."""
+def _judged(found: Sequence[Change], freedom: float) -> Iterable[Change]:
+    """The changes with what stands among all of them; latencies are known by Student's t of so many degrees."""
     latencies = [change.latency for change in found if change.latency]
     accuracies = [change.accuracy for change in found if change.accuracy]
-    logs = [Interval(*np.log([one.value, one.low, one.high]).tolist()) for one in latencies]
+    logs = [StudentInterval(*np.log([one.value, one.low, one.high]).tolist(), freedom) for one in latencies]
     standing = iter(discoveries([*map(p_value, logs), *map(_towards_nought, accuracies)]))
     timed = [bool(change.latency) and next(standing) for change in found]
     scored = [bool(change.accuracy) and next(standing) for change in found]

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from dlas.analysis import cells
 from dlas.analysis.quantities import Floats, Quantity, Z, change, estimates, find
+from dlas.analysis.tails import degrees_of_freedom, one_sided
 from dlas.errors import CubeError
 from dlas.measure.verdict import discoveries
 from dlas.option import LAYERS
@@ -26,10 +27,14 @@ SHOWN = 5  # flips that are told in words
 
 @dataclass(frozen=True)
 class _Sheet:
-    """Costs and errors as (option of the layer, option of the other, combination of the rest), and where they lie."""
+    """Costs and errors as (option of the layer, option of the other, combination of the rest), and where they lie.
+
+    `freedom` are the degrees of freedom of Student's t that the errors are of.
+    """
 
     costs: Floats
     errors: Floats
+    freedom: float
     positions: Integers
 
 
@@ -77,7 +82,8 @@ def _sheet(cube: xr.Dataset, layer: str, across: str, of: str) -> _Sheet:
         moved = np.moveaxis(values.reshape(sizes), axes, (0, 1))
         return moved.reshape(sizes[axes[0]], sizes[axes[1]], -1)
 
-    return _Sheet(folded(found.costs), folded(found.errors), folded(np.arange(len(found.values))))
+    places = folded(np.arange(len(found.values)))
+    return _Sheet(folded(found.costs), folded(found.errors), degrees_of_freedom(cube, of), places)
 
 
 def _compared(sheet: _Sheet) -> _Compared:
@@ -92,19 +98,10 @@ def _pair(sheet: _Sheet, j: int, k: int) -> _Compared:
     context = np.flatnonzero(known.sum(axis=0) > 1)
     count = known.sum(axis=0)[context]
     best, other = (np.where(known, sheet.costs[:, i], np.inf).argmin(axis=0)[context] for i in (j, k))
-    one_sided = np.maximum(_tail(sheet, j, best, other, context), _tail(sheet, k, other, best, context))
-    p_values = np.where(best == other, 1.0, np.minimum(1.0, one_sided * count * (count - 1)))
+    order, reverse = _difference(sheet, j, best, other, context), _difference(sheet, k, other, best, context)
+    larger = np.maximum(one_sided(*order, sheet.freedom), one_sided(*reverse, sheet.freedom))
+    p_values = np.where(best == other, 1.0, np.minimum(1.0, larger * count * (count - 1)))
     return _Compared(np.full_like(context, j), np.full_like(context, k), context, best, other, p_values)
-
-
-def _tail(sheet: _Sheet, at: int, best: Integers, other: Integers, context: Integers) -> Floats:
-    """One-sided probability of so large a difference if `best` were not better than `other`."""
-    from scipy.special import ndtr
-
-    difference, error = _difference(sheet, at, best, other, context)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        tail: Floats = ndtr(-np.where(difference == 0, 0.0, difference / error))
-    return tail
 
 
 def _difference(sheet: _Sheet, at: Any, best: Integers, other: Integers, context: Integers) -> tuple[Floats, Floats]:

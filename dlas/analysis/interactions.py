@@ -16,8 +16,9 @@ import xarray as xr
 from dlas.analysis import cells
 from dlas.analysis.leastsquares import Equations, Solution, contrast, equations, solve, terms_of
 from dlas.analysis.quantities import Quantity, Z, change, estimates, find
+from dlas.analysis.tails import degrees_of_freedom
 from dlas.errors import CubeError
-from dlas.measure.statistics import Interval
+from dlas.measure.statistics import Interval, StudentInterval
 from dlas.measure.verdict import discoveries, p_value
 from dlas.option import LAYERS
 
@@ -28,11 +29,12 @@ _PLACES = (("effect_otherwise", "otherwise"), ("effect", "where"))  # an effect,
 
 @dataclass(frozen=True)
 class _Model:
-    """The solved model of the cube's varying layers, and which of its factors is which layer."""
+    """The solved model of the cube's varying layers, which of its factors is which layer, the errors' Student's t."""
 
     solution: Solution
     system: Equations
     layers: list[str]
+    freedom: float
 
     def column(self, one: str, i: int, other: str, j: int) -> int:
         """The column of a pair of options."""
@@ -69,7 +71,8 @@ def _fitted(cube: xr.Dataset, a: str, b: str, of: str) -> _Model:
     columns = cells.codes(cube, positions)[:, [LAYERS.index(layer) for layer in layers]]
     sizes = [cube.sizes[layer] for layer in layers]
     system = equations(columns, sizes, found.values[positions])
-    return _Model(solve(system, terms_of(range(len(layers))), found.errors[positions]), system, layers)
+    solution = solve(system, terms_of(range(len(layers))), found.errors[positions])
+    return _Model(solution, system, layers, degrees_of_freedom(cube, of))
 
 
 def _reference(cube: xr.Dataset, layer: str) -> int:
@@ -115,9 +118,9 @@ def _effect(model: _Model, a: str, i: int, zero: int, b: str, j: int) -> Weights
     return weights
 
 
-def _interval(model: _Model, weights: Weights) -> Interval:
+def _interval(model: _Model, weights: Weights) -> StudentInterval:
     value, error = contrast(model.solution, weights)
-    return Interval(value, value - Z * error, value + Z * error)
+    return StudentInterval(value, value - Z * error, value + Z * error, model.freedom)
 
 
 def _named(name: str, found: Interval, of: str) -> dict[str, float]:

@@ -107,9 +107,8 @@ def normal_quantile(probability: float) -> float:
     return NormalDist().inv_cdf(probability)
 
 
-def critical(freedom: float) -> float:
-    """Student's t for the confidence; the normal quantile for infinite degrees of freedom."""
-    level = (1 + CONFIDENCE) / 2
+def critical(freedom: float, level: float = (1 + CONFIDENCE) / 2) -> float:
+    """Student's t at a level; the normal quantile for infinite degrees of freedom."""
     if math.isinf(freedom):
         return normal_quantile(level)
     from scipy.special import stdtrit  # slow to import, and planning does not need it

@@ -18,10 +18,9 @@ from dlas.analysis.claims import (
     Claim,
     Comparison,
     claims,
-    degrees_of_freedom,
-    surely,
 )
 from dlas.analysis.quantities import Z, change, estimates, find
+from dlas.analysis.tails import degrees_of_freedom, surely
 from dlas.measure.statistics import CONFIDENCE, normal_quantile, wilson
 
 RULES = ("all", "some", "usually")

@@ -12,9 +12,9 @@ from dlas.analysis.claims import (
     Claim,
     Comparison,
     claims,
-    degrees_of_freedom,
     sentences,
 )
+from dlas.analysis.tails import degrees_of_freedom
 from dlas.errors import CubeError
 from dlas.measure.statistics import PRIOR_WEIGHT
 
