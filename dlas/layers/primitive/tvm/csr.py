@@ -90,9 +90,7 @@ def _planes(emitter: Emitter, operator: Convolution, layout: Layout) -> Planes:
     planes = layout(operator, machine.lanes)
     others = partial(csr_planes.variants, operator, planes, layout, machine.registers)
     taken = emitter.choices.pick({"height": planes.height, "most": 0}, others)
-    if taken["height"] != planes.height:
-        planes = csr_planes.slab(operator, machine.lanes, taken["height"])
-    return replace(planes, most=taken["most"], site=taken.get(SITE, -1))
+    return replace(csr_planes.picked(operator, planes, taken), site=taken.get(SITE, -1))
 
 
 def _columns(inputs: int, rows: int) -> Any:

@@ -24,6 +24,16 @@ class Tiles:
     vectors: int
     last: int  # position of the last vector
 
+    @property
+    def sets(self) -> int:
+        """Sums kept for each vector, so that enough are in flight."""
+        return max(1, _IN_FLIGHT // self.vectors)
+
+    @property
+    def sums(self) -> int:
+        """Vectors of sums in registers; a smaller tile may have more."""
+        return self.sets * self.vectors
+
 
 def tiles(planes: Planes, registers: int) -> list[Tiles]:
     """Tiles of nearly equal size, as few as the registers allow."""
@@ -134,7 +144,7 @@ def _multiply(
     values, offsets, pointers = constants
     width = planes.vectors * planes.vector
     groups = tiles(planes, machine.registers)
-    widest = max(group.vectors for group in groups)
+    most = max(group.sums for group in groups)
     with tirx.grid(*extents(batch, planes.slabs, outputs, 1)) as (n, t, o, z), tirx.sblock(ANCHOR):
         n, t, o, z = tirx.axis.remap("SSSS", [n, t, o, z])
         around = [n] if planes.in_place else [n, t]
@@ -144,7 +154,7 @@ def _multiply(
         tirx.writes(sums[n, t, o, z * width : z * width + width])
         tirx.sblock_attr({"schedule": SCHEDULE, "height": planes.height, "lanes": machine.lanes, **planes.marks})
         row = _Row(values, offsets, pointers, source, around, o, planes.vector)
-        accumulators = tirx.sblock_alloc_buffer(extents(row.sets(widest) * widest * planes.vector), scope="local")
+        accumulators = tirx.sblock_alloc_buffer(extents(most * planes.vector), scope="local")
         for group in groups:
             with tirx.serial(*extents(group.count)) as g:
                 row.add(accumulators, group, group.first + g * group.vectors * planes.vector)
@@ -163,16 +173,12 @@ class _Row:
     o: Any
     lanes: int
 
-    def sets(self, vectors: int) -> int:
-        """Sums kept for each vector, so that enough are in flight."""
-        return max(1, _IN_FLIGHT // vectors)
-
     def add(self, accumulators: Any, group: Tiles, position: Any) -> None:
         """Zero, then all entries of the row, `sets` at a time."""
         from tvm.script.ir_builder import tirx
 
-        sets = self.sets(group.vectors)
-        for k in range(sets * group.vectors):
+        sets = group.sets
+        for k in range(group.sums):
             self._put(accumulators, k, self._splat(tirx.float32(0)))
         first, end = (tirx.Cast("int64", self.pointers[self.o + k]) for k in range(2))
         with tirx.serial(tirx.floordiv(end - first, *extents(sets))) as j:

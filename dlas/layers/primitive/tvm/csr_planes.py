@@ -1,7 +1,7 @@
 """Images as planes in which every weight of a convolution is one offset, whatever kernel, stride and dilation."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from dlas.tensorir.choices import SITE, Parameters
 from dlas.tensorir.operators import Convolution
@@ -98,6 +98,13 @@ def variants(operator: Convolution, planes: Planes, layout: Layout, registers: i
         sizes = {-(-vectors // most): most for most in range(registers - _LEAST_FREE, 0, -1) if most <= vectors}
         found += [{"height": height, "most": most} for most in sizes.values()]
     return found
+
+
+def picked(operator: Convolution, planes: Planes, taken: Parameters) -> Planes:
+    """The planes with other slabs and tiles: one of the variants."""
+    if taken["height"] != planes.height:
+        planes = slab(operator, planes.lanes, taken["height"])
+    return replace(planes, most=taken["most"])
 
 
 _LEAST_FREE = 2  # registers that a tile leaves, for a value and a vector of pixels

@@ -13,8 +13,11 @@ pytest.importorskip("torch")
 from single import QUICK, SEVERAL, agree, convolutions, random
 
 from dlas.layers.primitive.tvm import csr_planes, csr_rows
-from dlas.layers.primitive.tvm.csr import CsrDirect, CsrGemm, CsrSpatialPack
+from dlas.layers.primitive.tvm.csr import CsrDirect, CsrGemm, CsrSpatialPack, multiply
 from dlas.layers.primitive.tvm.csr_kernel import tiles
+from dlas.tensorir.choices import Picked
+from dlas.tensorir.emitter import Emitter
+from dlas.tensorir.machine import machine
 from dlas.tensorir.operators import Convolution, Linear
 
 ALWAYS = [CsrDirect(threshold=0), CsrGemm(threshold=0), CsrSpatialPack(threshold=0)]
@@ -80,16 +83,70 @@ class _Fixed:
         self.linear = lowering.linear
 
 
-@given(operator=convolutions(), lanes=st.sampled_from([4, 8, 16]), registers=st.sampled_from([16, 32]))
-def test_tiles_cover_every_output_once_or_more_and_nothing_outside_its_planes(operator, lanes, registers):
-    for layout in (csr_planes.whole, csr_planes.slabs, csr_planes.patches):
-        planes = layout(operator, lanes)
-        covered = set()
-        for group in tiles(planes, registers):
-            for tile in range(group.count):
-                starts = [group.first + (tile * group.vectors + k) * planes.vector for k in range(group.vectors)]
-                starts[-1] = group.last if group.last >= 0 else starts[-1]
-                covered.update(at + lane for at in starts for lane in range(planes.vector))
-        assert set(range(planes.positions)) <= covered
-        furthest = max(covered) + max(planes.offset(0, place) for place in range(len(planes.shifts)))
-        assert furthest < planes.size * len(planes.views) * planes.channels
+LAYOUTS = (csr_planes.whole, csr_planes.slabs, csr_planes.patches)
+
+
+@given(
+    operator=convolutions(),
+    layout=st.sampled_from(LAYOUTS),
+    lanes=st.sampled_from([4, 8, 16]),
+    registers=st.sampled_from([16, 32]),
+    data=st.data(),
+)
+def test_tiles_cover_every_output_once_or_more_and_nothing_outside_its_planes(operator, layout, lanes, registers, data):
+    default = layout(operator, lanes)
+    offered = csr_planes.variants(operator, default, layout, registers)
+    others = (csr_planes.picked(operator, default, candidate) for candidate in offered)
+    planes = data.draw(st.sampled_from([default, *others]))
+    covered = set()
+    for group in tiles(planes, registers):
+        for tile in range(group.count):
+            starts = [group.first + (tile * group.vectors + k) * planes.vector for k in range(group.vectors)]
+            starts[-1] = group.last if group.last >= 0 else starts[-1]
+            covered.update(at + lane for at in starts for lane in range(planes.vector))
+    assert set(range(planes.positions)) <= covered
+    furthest = max(covered) + max(planes.offset(0, place) for place in range(len(planes.shifts)))
+    assert furthest < planes.size * len(planes.views) * planes.channels
+
+
+def stores(operator, layout, candidate, isa):
+    """Of the kernel's buffer of sums: its size, and the places just behind the vectors that are written to it."""
+    import tvm_ffi
+    from tvm import relax, tirx
+
+    emitter = Emitter(relax.BlockBuilder(), machine(isa), "default", choices=Picked({0: candidate}))
+    image = relax.Var("image", relax.TensorType(operator.image, "float32"))
+    with emitter.builder.function("main", [image]):
+        emitter.builder.emit_func_output(multiply(emitter, operator, image, layout)[0])
+    (kernel,) = (f for f in emitter.builder.get().functions.values() if isinstance(f, tirx.PrimFunc))
+    found = []
+
+    def note(store):
+        if store.buffer.scope() == "local":
+            (at,) = store.indices
+            base, lanes = (at.base, at.lanes) if isinstance(at, tirx.Ramp) else (at, 1)
+            found.append((int(store.buffer.shape[0]), int(base) + int(lanes)))
+        return store
+
+    tvm_ffi.structural_map(kernel.body, (tirx.BufferStore, note))
+    return {size for size, _ in found}, {end for _, end in found}
+
+
+def checked(operator, layout, candidate, isa):
+    (size,), ends = stores(operator, layout, candidate, isa)
+    assert max(ends) <= size
+
+
+@pytest.mark.parametrize(("isa", "side", "most"), [("avx2", 8, 3), ("avx2", 16, 5), ("avx512", 8, 3)])
+def test_tiles_of_different_sizes_share_accumulators_that_hold_the_sums_of_either(isa, side, most):
+    operator = Convolution(pruned(random(0, (4, 4, 3, 3)), 0.5), (1, 4, side, side), padding=(1, 1, 1, 1))
+    checked(operator, csr_planes.slabs, {"height": side, "most": most}, isa)
+
+
+@settings(QUICK, max_examples=30)
+@given(operator=convolutions(), isa=st.sampled_from(["avx2", "avx512"]), data=st.data())
+def test_whatever_a_search_picks_writes_within_its_accumulators(operator, isa, data):
+    chosen = machine(isa)
+    layout = data.draw(st.sampled_from(LAYOUTS))
+    offered = csr_planes.variants(operator, layout(operator, chosen.lanes), layout, chosen.registers)
+    checked(operator, layout, data.draw(st.sampled_from(offered)), isa)
