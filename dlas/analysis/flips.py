@@ -145,10 +145,16 @@ def _evidence(cube: xr.Dataset, sheet: _Sheet, flips: _Compared, quantity: Quant
 def sentences(result: Any) -> list[str]:
     """Which option is best where; each change once, with its strongest evidence."""
     asked = result.attrs
+    best = f"the best {asked['layer']} by {asked['quantity']}"
+    if not asked["compared"]:
+        return [
+            f"Whether {best} changes with {asked['across']} cannot be told: no two options of {asked['layer']} were "
+            f"measured with the same two of {asked['across']}."
+        ]
     standing = result[result["stands"]]
     if standing.empty:
         return [
-            f"The best {asked['layer']} by {asked['quantity']} does not visibly change with {asked['across']} "
+            f"{best[:1].upper()}{best[1:]} does not visibly change with {asked['across']} "
             f"(comparisons: {asked['compared']}; false discovery rate 5 %)."
         ]
     weaker = standing[["gain", "gain_otherwise"]].min(axis=1)

@@ -15,9 +15,11 @@ def speedup(cube: xr.Dataset, over: str | None = None) -> xr.Dataset:
 
     `over="codegen=openvino"` compares each cell with the one that differs from it in that layer only; without it
     with the baseline. Both cells were paired with the baseline of their block: log-ratios subtract, and their
-    variances add. Cells on another host than the one compared with have none.
+    variances add. Cells on another host than the one compared with have none, nor have those of which either cell did
+    not end well.
     """
-    logs = _log(cube["relative_latency"])
+    well = cube["status"] == "ok"
+    logs = _log(cube["relative_latency"].where(well))
     half = (_log(cube["relative_latency_high"]) - _log(cube["relative_latency_low"])) / 2
     if over is not None:
         layer, option = _reference(over)
@@ -25,7 +27,7 @@ def speedup(cube: xr.Dataset, over: str | None = None) -> xr.Dataset:
         other = {"logs": logs.isel({layer: chosen}, drop=True), "half": half.isel({layer: chosen}, drop=True)}
         logs = _on_one_host(cube, layer, chosen, logs - other["logs"]).transpose(*LAYERS)
         # A cell over itself is one, with nothing to estimate.
-        half = _added(half, other["half"]).where(cube[layer] != option, 0.0).transpose(*LAYERS)
+        half = _added(half, other["half"]).where(cube[layer] != cube[layer].values[chosen], 0.0).transpose(*LAYERS)
     values = {"speedup": -logs, "speedup_low": -logs - half, "speedup_high": half - logs}
     found = xr.Dataset({name: xr.DataArray(np.exp(array)) for name, array in values.items()})
     for name, array in found.items():

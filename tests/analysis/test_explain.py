@@ -127,6 +127,12 @@ def test_zeros_that_are_skipped():
     ]
 
 
+def test_zeros_of_which_no_kernel_is_known_are_passed_over():
+    steps = [step("fused", 100, covers=())]
+    pruned = profile("pruned", steps, [operator(name, zeros=0.9) for name in NAMES])
+    assert not said(baseline(), pruned, "zero")
+
+
 def test_operators_that_an_int8_network_leaves_in_floating_point():
     integer = {"kernel": "brgconv_avx2_i8", "precision": "int8"}
     steps = [step("a", 40, **integer), step("b", 40, **integer), step("c", 100)]

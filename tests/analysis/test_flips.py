@@ -32,7 +32,7 @@ def test_a_flip_within_noise_is_seen_but_does_not_stand():
     found = rank_flips(planted(error=0.3), "primitive", "model")
     assert len(found) > 0
     assert not found["stands"].any()
-    assert "does not visibly change" in sentences(found)[0]
+    assert sentences(found)[0].startswith("The best primitive by latency does not visibly change with model (")
 
 
 def test_the_largest_accuracy_is_best_and_gains_are_differences():
@@ -50,6 +50,15 @@ def test_only_options_measured_in_both_places_are_compared():
     assert found.empty
     cube["status"][0, 1, 0, 2, 0, 0] = "failed"
     assert rank_flips(cube, "primitive", "model").attrs["compared"] == 1
+
+
+def test_where_no_options_were_measured_beside_each_other_nothing_is_claimed():
+    cube = planted()
+    cube["status"][0, 1:, 0, 1:, 0, 0] = "failed"  # a star: each primitive on m0, each model with p0
+    assert sentences(rank_flips(cube, "primitive", "model")) == [
+        "Whether the best primitive by latency changes with model cannot be told: no two options of primitive were "
+        "measured with the same two of model."
+    ]
 
 
 def test_each_combination_of_the_other_layers_is_its_own_comparison():

@@ -76,6 +76,15 @@ def test_what_was_not_measured_has_no_speed_up():
     assert np.isnan(figures(found, "none", "torch")).all()
 
 
+@pytest.mark.parametrize("unstable", [("int8", "openvino"), ("int8", "torch")])
+def test_a_cell_that_did_not_end_well_has_no_speed_up_and_gives_none(cube, unstable):
+    cube["status"].loc[{"compression": unstable[0], "codegen": unstable[1]}] = "unstable"
+    found = speedup(cube, "codegen=torch")
+    assert np.isnan(figures(found, "int8", "openvino")).all()
+    assert figures(found, "none", "openvino")[0] == pytest.approx(2.0)
+    assert np.isnan(figures(speedup(cube), *unstable)).all()
+
+
 def test_every_figure_says_what_it_is_over(cube):
     found = cube.dlas.speedup(over="codegen=torch")
     assert found["speedup"].attrs == {"units": "1", "long_name": "speedup over codegen=torch"}
@@ -96,8 +105,10 @@ def test_an_option_that_the_cube_does_not_have_is_told_with_those_it_has(cube):
 
 
 def test_the_option_may_be_written_in_another_way_than_the_cube_does():
-    cube = cube_of({stack(): measured(), stack(compression="weight-prune@0.9"): measured(0.5)})
-    assert figures(speedup(cube, "compression=weight-prune@0.90"), "none", "openvino")[0] == pytest.approx(0.5)
+    cube = cube_of({stack(): measured(), stack(compression="weight-prune@0.9"): measured(0.5, 1.03)})
+    found = speedup(cube, "compression=weight-prune@0.90")
+    assert figures(found, "none", "openvino")[0] == pytest.approx(0.5)
+    assert figures(found, "weight-prune@0.9", "openvino") == (1, 1, 1)
 
 
 def test_the_words_name_the_fastest_and_the_slowest(cube):

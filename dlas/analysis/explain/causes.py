@@ -23,6 +23,8 @@ def zeros(before: Profile, after: Profile, rows: Rows) -> Iterator[str]:
     if share_zero < _zeros(before) + MANY_ZEROS:
         return
     ran = [row.after for row in rows if row.after and row.after.operator]
+    if not ran:  # without a kernel of an operator nothing shows what became of the zeros
+        return
     dense = [part for part in ran if not part.sparse]
     if not dense:
         yield f"{share(share_zero)} of the weights are zero, and {many(ran, 'kernel')} ran sparse: zeros are skipped."
