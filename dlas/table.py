@@ -2,7 +2,6 @@
 
 import json
 import math
-import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -12,9 +11,9 @@ from dlas.cube import frame, label
 from dlas.measure.noise import Glance, too_noisy
 from dlas.rounding import BYTES, TIMES, quantity, with_interval
 from dlas.study.spec import Measure
+from dlas.study.warnings import kind, severity
 
 HEADINGS = ("option", "accuracy %", "latency", "speed-up", "verdict", "size", "status", "remark")
-_NUMBER = re.compile(r"\d+(?:\.\d+)?")
 
 Row = Mapping[str, Any]
 SORTS: Mapping[str, Callable[[Row], float]] = {
@@ -65,9 +64,8 @@ def warnings(cube: xr.Dataset) -> list[str]:
     cells = [cell for cell in frame(cube).to_dict("records") if cell["latency"] > 0]
     for cell in cells:
         for sentence in cell["warning"].splitlines():
-            numbers = [float(number) for number in _NUMBER.findall(sentence)]
-            worst = (max(numbers, default=0.0), label(cell, baseline), sentence)
-            kinds.setdefault(_NUMBER.sub("", sentence), []).append(worst)
+            told = (severity(sentence), label(cell, baseline), sentence)
+            kinds.setdefault(kind(sentence), []).append(told)
     return [_warning(found, len(cells)) for found in kinds.values()]
 
 

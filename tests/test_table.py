@@ -250,6 +250,13 @@ def test_warnings_are_told_once_for_each_kind_with_the_worst():
     ]
 
 
+def test_the_worst_share_of_undisturbed_repetitions_is_the_smallest():
+    clean = "only {} of the repetitions ran undisturbed: other programs are busy, end them"
+    shares = {stack(): "47%", PRUNED: "9%", INT8: "12%"}
+    cube = cube_of({one: {**measured(), "warning": clean.format(share)} for one, share in shares.items()})
+    assert warnings(cube) == [f"compression=weight-prune@0.9 (worst of 3 of 3 cells): {clean.format('9%')}"]
+
+
 def test_a_cube_of_one_host_and_one_day_needs_no_note():
     assert table.notes(cube_of({stack(): measured()})) == []
 

@@ -1,5 +1,6 @@
 """Warnings that teach: what makes a cell's figures less than they could be, and what to do about it."""
 
+import re
 from collections.abc import Sequence
 
 import numpy as np
@@ -12,12 +13,25 @@ SPREAD = 0.2  # interquartile range over the median, of the repetitions that cou
 DRIFT = 0.05  # of the reference kernel, its slowest over its fastest third of a process
 FIRST = 0.05  # the first rounds slower than the rest by
 BETWEEN = 0.05  # between fresh processes
+_NUMBER = re.compile(r"\d+(?:\.\d+)?")
+_ONLY = "only "  # begins a sentence that is the worse the smaller its number
 
 
 def warnings(runs: Sequence[RunRow], kernel: Sequence[RunRow], relative: Interval | None, margin: float) -> list[str]:
     """Sentences about a cell's runs; `kernel` are those of the reference kernel in the same processes."""
     checks = (_margin(relative, margin), _clean(runs), _spread(runs), _between(runs), _first(runs))
     return [sentence for sentence in (*checks, _drift(kernel), _throttled(runs)) if sentence]
+
+
+def kind(sentence: str) -> str:
+    """What a warning is about, whatever its numbers."""
+    return _NUMBER.sub("", sentence)
+
+
+def severity(sentence: str) -> float:
+    """How bad a warning is among those of its kind: the larger, the worse."""
+    worst = max(map(float, _NUMBER.findall(sentence)), default=0.0)
+    return -worst if sentence.startswith(_ONLY) else worst
 
 
 def _margin(relative: Interval | None, margin: float) -> str:
@@ -31,7 +45,7 @@ def _clean(runs: Sequence[RunRow]) -> str:
     share = float(np.concatenate([run.samples.clean for run in runs]).mean())
     if share >= CLEAN_SHARE:
         return ""
-    return f"only {share:.0%} of the repetitions ran undisturbed: other programs are busy, end them"
+    return f"{_ONLY}{share:.0%} of the repetitions ran undisturbed: other programs are busy, end them"
 
 
 def _spread(runs: Sequence[RunRow]) -> str:

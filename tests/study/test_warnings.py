@@ -4,7 +4,7 @@ import pytest
 from dlas.measure.samples import Samples
 from dlas.measure.statistics import Interval
 from dlas.study.journal import RunRow
-from dlas.study.warnings import warnings
+from dlas.study.warnings import kind, severity, warnings
 
 ROUNDS = 40
 EACH = 5
@@ -18,7 +18,7 @@ def run(seconds=1e-3, switches=0, throttled=0, noise=0.01, early=1.0, late=1.0):
     times = seconds * generator.normal(1, noise, len(rounds))
     times[rounds < ROUNDS // 3] *= early
     times[rounds >= 2 * ROUNDS // 3] *= late
-    samples = Samples(rounds, times, times, np.full(len(rounds), switches))
+    samples = Samples(rounds, times, times, np.resize(switches, len(rounds)))
     return RunRow(1, "cell", 0, "margin", 0.02, 1.0, {"throttled": throttled}, samples)
 
 
@@ -41,6 +41,21 @@ def test_a_quiet_run_is_not_warned_about():
 )
 def test_each_disturbance_is_named(disturbed, begins):
     assert any(sentence.startswith(begins) for sentence in said(run(**disturbed)))
+
+
+@pytest.mark.parametrize(
+    ("mild", "bad"),
+    [
+        ({"switches": [0, 1]}, {"switches": [0, 1, 1, 1]}),
+        ({"noise": 0.4}, {"noise": 0.8}),
+        ({"early": 1.2}, {"early": 1.5}),
+        ({"throttled": 7}, {"throttled": 80}),
+    ],
+)
+def test_of_two_warnings_of_a_kind_the_worse_is_the_more_severe(mild, bad):
+    told, worse = ({kind(sentence): severity(sentence) for sentence in said(run(**one))} for one in (mild, bad))
+    assert told.keys() <= worse.keys()
+    assert all(worse[one] > told[one] for one in told)
 
 
 def test_processes_that_differ_are_named():
