@@ -3,6 +3,7 @@
 import base64
 import hashlib
 import json
+import re
 from dataclasses import asdict
 from importlib import resources
 from pathlib import Path
@@ -107,7 +108,9 @@ def _vendor() -> str:
     import vl_convert
 
     version = ".".join(altair.SCHEMA_VERSION.removeprefix("v").split(".")[:2])
-    return str(vl_convert.javascript_bundle(vl_version=version))  # type: ignore[call-arg] # it has a default snippet.replace("</script", "<\\/script")
+    bundle = str(vl_convert.javascript_bundle(vl_version=version))  # type: ignore[call-arg] # it has a default snippet
+    # The same text to JavaScript, and to HTML no end of the element.
+    return re.sub("</(?=script)", r"<\\/", bundle, flags=re.IGNORECASE)
 
 
 def _policy(*scripts: str) -> str:

@@ -4,7 +4,9 @@ import json
 import math
 import re
 import tomllib
+from base64 import b64encode
 from datetime import date
+from hashlib import sha256
 from html import unescape
 
 import pytest
@@ -112,6 +114,15 @@ def test_the_data_in_the_page_are_strict_json_without_tags(cube):
     assert facts["cells"]["relative_latency"] == [1.0, 2.0, 0.99, 0.5]
     shared = [chart["spec"]["data"]["name"] for chart in facts["charts"] if "data" in chart["spec"]]
     assert len(set(shared)) <= 1, "all charts share one table"
+
+
+def test_no_script_in_the_page_can_end_its_own_element(cube, monkeypatch):
+    import vl_convert
+
+    monkeypatch.setattr(vl_convert, "javascript_bundle", lambda **_: 'const ends = "</script></Script>";')
+    text, embedded = unescape(page.html(cube)), 'const ends = "<\\/script><\\/Script>";'
+    assert f"<script>{embedded}</script>" in text
+    assert f"'sha256-{b64encode(sha256(embedded.encode()).digest()).decode()}'" in text
 
 
 def test_a_page_that_cannot_be_written_is_told(cube, tmp_path):
