@@ -53,6 +53,16 @@ def position(cube: xr.Dataset, stack: dict[str, str]) -> int | None:
     return int(np.ravel_multi_index(places, [cube.sizes[layer] for layer in LAYERS]))
 
 
+def of_hardware(cube: xr.Dataset, name: str) -> Any:
+    """A parameter of the hardware (`batch`, `threads`) for every flat position; hardware is the last layer."""
+    return np.broadcast_to(cube[name].values, [cube.sizes[layer] for layer in LAYERS]).ravel()
+
+
+def varying_axes(cube: xr.Dataset) -> list[str]:
+    """The layers of which the cube has more than one option, measured or not."""
+    return [layer for layer in LAYERS if cube.sizes[layer] > 1]
+
+
 def varying(cube: xr.Dataset, positions: Positions) -> list[str]:
     """The layers of which these cells have more than one option."""
     rows = codes(cube, positions)
@@ -69,5 +79,4 @@ def checked(cube: xr.Dataset, layer: str) -> str:
 
 
 def _choice(cube: xr.Dataset) -> str:
-    varied = [layer for layer in LAYERS if cube.sizes[layer] > 1]
-    return " or ".join(varied) or "a cube in which something varies"
+    return " or ".join(varying_axes(cube)) or "a cube in which something varies"

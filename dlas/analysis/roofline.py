@@ -11,12 +11,12 @@ import xarray as xr
 
 from dlas import host
 from dlas.analysis import cells
+from dlas.analysis.cells import of_hardware
 from dlas.analysis.quantities import figures, flat, percent
 from dlas.errors import CubeError
 from dlas.measure import peak
 from dlas.measure.lock import measuring_lock
 from dlas.measure.peak import Peak
-from dlas.option import LAYERS
 from dlas.study.plan import HERE
 
 SECONDS = 1.0  # for each of the two peaks
@@ -35,13 +35,13 @@ def roofline(cube: xr.Dataset, gflops: float, bandwidth: float) -> Any:
     """
     if not (gflops > 0 and bandwidth > 0):
         raise CubeError("a roofline needs both peaks above 0: gflops and bandwidth, as `dlas doctor` measures them")
-    operations = 2 * figures(cube, "macs") * _of_hardware(cube, "batch")
+    operations = 2 * figures(cube, "macs") * of_hardware(cube, "batch")
     weights = figures(cube, "weights_size")
     known = np.flatnonzero(np.isfinite(operations) & np.isfinite(weights) & np.isfinite(figures(cube, "latency")))
     operations, weights = operations[known], weights[known]
     intensity = operations / weights
     low_speed, speed, high_speed = (operations / figures(cube, f"latency{end}")[known] / 1e9 for end in _BY_SPEED)
-    comparable = (flat(cube, "compute_precision")[known] == "float32") & (_of_hardware(cube, "threads")[known] == 1)
+    comparable = (flat(cube, "compute_precision")[known] == "float32") & (of_hardware(cube, "threads")[known] == 1)
     roof = np.where(comparable, np.minimum(gflops, intensity * bandwidth), np.nan)
     frame = cells.table(cube, known).assign(operations=operations, bytes=weights, intensity=intensity)
     frame = frame.assign(speed=speed, speed_low=low_speed, speed_high=high_speed, roof=roof)
@@ -52,11 +52,6 @@ def roofline(cube: xr.Dataset, gflops: float, bandwidth: float) -> Any:
 
 
 _BY_SPEED = ("_high", "", "_low")  # the longest latency is the lowest speed
-
-
-def _of_hardware(cube: xr.Dataset, name: str) -> Any:
-    """A parameter of the hardware for every flat position; hardware is the last layer."""
-    return np.broadcast_to(cube[name].values, [cube.sizes[layer] for layer in LAYERS]).ravel()
 
 
 def stored_peak(cube: xr.Dataset) -> Peak | None:
