@@ -5,27 +5,30 @@ from typing import Any
 
 import xarray as xr
 
+from dlas.analysis.cells import varying_axes
 from dlas.cube import frame, label
 from dlas.errors import CubeError
 from dlas.option import LAYERS
+from dlas.rounding import TIMES
 
-_TIMES = ((1.0, "s"), (1e-3, "ms"), (1e-6, "µs"), (1e-9, "ns"))
 _ENDS = ("", "_low", "_high")
 _PLAIN = ("status", "verdict", "technique")
 
 
 def cells(cube: xr.Dataset) -> Any:
-    """A pandas DataFrame of the cells that were measured or scored; raises CubeError where there are none.
+    """A pandas DataFrame of the `ok` cells that were measured or scored; raises CubeError where there are none.
 
     Columns: the six layers; `cell`, its name; `order` in the cube; with `_low` and `_high` `latency` (in the unit of
     `time_unit`), `ratio` (latency over the baseline's), `speedup`, `accuracy` (%) and `accuracy_change` (pp);
-    `size` and `weights_size` (kB), `macs_ratio` (the baseline's multiply-adds over the cell's), `level` (%),
-    `half` (half-interval of the ratio, %).
+    `size` and `weights_size` (kB), `macs_ratio` (the baseline's multiply-adds over the cell's, of the whole batch),
+    `level` (%), `half` (half-interval of the ratio, %).
     """
     table = frame(cube)
-    table = table[table["latency"].notna() | table["accuracy"].notna()]
+    table = table[(table["status"] == "ok") & (table["latency"].notna() | table["accuracy"].notna())]
     if table.empty:
-        raise CubeError("no cell of the cube has been measured; `dlas run` its study first")
+        raise CubeError(
+            "no cell of the cube has been measured well; `dlas run` its study, or `dlas remeasure` the cube"
+        )
     baseline = json.loads(cube.attrs["baseline"])
     shown = table[[*LAYERS, *(name for name in _PLAIN if name in table)]].reset_index(drop=True)
     table = table.reset_index(drop=True)
@@ -42,21 +45,28 @@ def cells(cube: xr.Dataset) -> Any:
     shown["weights_size"] = table["weights_size"] / 1e3
     shown["level"] = 100 * table["level"]
     shown["half"] = 50 * (shown["ratio_high"] - shown["ratio_low"]) / shown["ratio"]
-    shown["macs_ratio"] = _macs_of_baseline(table, baseline) / table["macs"]
+    work = table["macs"] * table["batch"]
+    shown["macs_ratio"] = _of_baseline(work, table, baseline) / work
     return shown
 
 
 def time_unit(cube: xr.Dataset) -> tuple[float, str]:
     """Seconds and name of the unit that suits the cube's median latency."""
     median = float(cube["latency"].median())
-    return next((unit for unit in _TIMES if median >= unit[0]), _TIMES[1])
+    return next((unit for unit in TIMES if median >= unit[0]), TIMES[1])
+
+
+def of_several_hosts(cube: xr.Dataset) -> bool:
+    """Whether the cube was merged of several hosts' cubes, each with a baseline of its own."""
+    return "at" in cube.coords and len(set(cube["at"].values.tolist())) > 1
 
 
 def varied(cube: xr.Dataset) -> list[str]:
     """The layers that have more than one option, those with most options first."""
-    return sorted((layer for layer in LAYERS if cube.sizes[layer] > 1), key=lambda layer: -cube.sizes[layer])
+    return sorted(varying_axes(cube), key=lambda layer: -cube.sizes[layer])
 
 
-def _macs_of_baseline(table: Any, baseline: dict[str, str]) -> float:
+def _of_baseline(values: Any, table: Any, baseline: dict[str, str]) -> float:
+    """The baseline's value of a column; NaN where the table does not have the baseline."""
     same = (table[list(LAYERS)] == [baseline[layer] for layer in LAYERS]).all(axis=1)
-    return float(table.loc[same, "macs"].iloc[0]) if same.any() else float("nan")
+    return float(values[same].iloc[0]) if same.any() else float("nan")

@@ -15,7 +15,8 @@ if TYPE_CHECKING:
 def pareto(cube: xr.Dataset, found: Any, by: str | None = None) -> "altair.LayerChart":
     """Every cell with both its intervals; the larger, the more probably on the front.
 
-    `found` is the result of `dlas.analysis.pareto.pareto`. The stepped line joins the cells on the estimated front.
+    `found` is the result of `dlas.analysis.pareto.pareto`. The stepped line joins the cells that are `on_front` there:
+    by paired latencies where the cube has them, so that on the axes, which are absolute, it may dip within noise.
     """
     import altair
 
@@ -27,7 +28,7 @@ def pareto(cube: xr.Dataset, found: Any, by: str | None = None) -> "altair.Layer
     base = (
         altair.Chart(data)
         .transform_filter("isValid(datum.latency) && isValid(datum.accuracy)")
-        .transform_lookup(lookup="cell", from_=_probabilities(found), default="0")
+        .transform_lookup(lookup="cell", from_=_places(found), default="0")
         .encode(tooltip=[*tooltip(("latency", f"latency ({unit})"), ("accuracy", "accuracy (%)")), _probability()])
     )
     crosses = base.mark_rule(opacity=faint(data)).encode(color=colour(cube, layer), x=x, y=y)
@@ -43,10 +44,11 @@ def pareto(cube: xr.Dataset, found: Any, by: str | None = None) -> "altair.Layer
     return finished(layers, f"{cube.attrs['title']}: accuracy against latency", words, width=WIDTH, height=300)
 
 
-def _probabilities(found: Any) -> "altair.LookupData":
+def _places(found: Any) -> "altair.LookupData":
     import altair
 
-    return altair.LookupData(found[["cell", "probability"]], key="cell", fields=["probability"])
+    fields = ["probability", "on_front"]
+    return altair.LookupData(found[["cell", *fields]], key="cell", fields=fields)
 
 
 def _probability() -> "altair.Tooltip":
@@ -62,15 +64,9 @@ def _size() -> "altair.Size":
 
 
 def _front(base: "altair.Chart", x: Any, y: Any) -> "altair.Chart":
-    """Cells more accurate than every quicker one, found among those that are shown."""
-    import altair
-
-    slower = [altair.SortField("latency"), altair.SortField("accuracy", order="descending")]
-    order: list[altair.SortField | dict[str, str]] = [*slower]
+    """The cells on the front that are shown, from the quickest to the slowest."""
     line: altair.Chart = (
-        base.transform_window(sort=order, frame=[None, 0], best="max(accuracy)")
-        .transform_window(sort=order, before="lag(best)")
-        .transform_filter("datum.before === null || datum.best > datum.before")
+        base.transform_filter("datum.on_front === true")  # cells that were not looked up have "0"
         .mark_line(interpolate="step-after", color=RULE, strokeDash=[2, 2])
         .encode(x=x, y=y, order="latency:Q")
     )

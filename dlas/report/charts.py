@@ -58,8 +58,8 @@ _OFFERS = (
     _Offer(
         "pareto",
         "Accuracy against latency",
-        "Up and to the left is better. The dotted line joins the cells that no quicker cell beats in accuracy; the "
-        "larger a point, the more probably it is on that front.",
+        "Up and to the left is better. The dotted line joins the cells that no other beats in both; the larger a "
+        "point, the more probably it is on that front.",
         0,
         lambda plots: plots.pareto(),
     ),

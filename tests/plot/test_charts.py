@@ -1,13 +1,15 @@
 """The charts: units on axes, intervals drawn, the right cells, a sentence where there is nothing to draw."""
 
 import json
+from dataclasses import asdict, replace
 
 import pytest
-from handmade import cube_of, interval, measured, stack
+from handmade import HOST, cube_of, interval, measured, stack
 from large import thousand
 
 from dlas.cube import open_cube
 from dlas.errors import CubeError
+from dlas.merge import merge
 from dlas.plot.cells import cells, time_unit
 from dlas.plot.encodings import shaped
 from dlas.report.charts import figures
@@ -89,6 +91,12 @@ def test_the_cells_have_the_figures_in_the_units_that_are_shown(flipped):
     assert table.loc["baseline", "half"] == 0
 
 
+def test_the_promise_of_multiply_adds_is_that_of_the_whole_batch():
+    batch = stack(hardware="cpu@batch=8")
+    cube = cube_of({stack(): measured(macs=1e6), batch: measured(8.0, 1.02, 8e-3, macs=1e6)})
+    assert cells(cube)["macs_ratio"].tolist() == [1, 1 / 8]
+
+
 def test_of_many_cells_the_best_bars_are_kept():
     cube = thousand(compressions=("none", "int8"), hardware=("cpu", "cpu@batch=2"))
     spec = cube.dlas.plot.bars("speedup", most=3).to_dict()
@@ -100,6 +108,17 @@ def test_a_flip_shows_the_two_options_that_change_places(flipped):
     spec = flipped.dlas.plot.flips("compression", "codegen").to_dict()
     assert "int8 is best with openvino, none with torch." in spec["description"]
     assert '"oneOf": ["int8", "none"]' in json.dumps(spec)
+
+
+def test_a_flip_between_hosts_shows_latencies_since_ratios_are_each_hosts_own():
+    one = cube_of({stack(): measured(), INT8: measured(0.5, 1.02, 0.5e-3)})
+    other = cube_of({stack(): measured(1.0, 1.0, 0.8e-3), INT8: measured(0.875, 1.02, 0.7e-3)})
+    other.attrs["hosts"] = json.dumps({"": asdict(replace(HOST, cpu="Big CPU"))})
+    merged = merge({"one": [one], "two": [other]})
+    spec = merged.dlas.plot.flips("hardware", "compression").to_dict()
+    assert "cpu@at=two is best with none, cpu@at=one with int8." in spec["description"]
+    assert "latency (µs)" in titles(spec)
+    assert '"ratio' not in json.dumps(spec["layer"])
 
 
 def test_where_nothing_flips_a_sentence_says_so(demo):
@@ -166,9 +185,27 @@ def test_a_report_takes_the_charts_that_say_something(flipped):
     ]
 
 
-def test_cells_that_failed_are_not_drawn():
-    cube = cube_of({stack(): measured(), INT8: {"status": "failed", "reason": "wrong"}, TORCH: measured(1.2)})
+@pytest.mark.parametrize("status", ["failed", "unstable"])
+def test_cells_that_did_not_end_well_are_not_drawn_whatever_figures_they_have(status):
+    cube = cube_of({stack(): measured(), INT8: measured(0.1, status=status), TORCH: measured(1.2)})
     assert list(cells(cube)["cell"]) == ["baseline", "codegen=torch"]
+    for chart in (cube.dlas.plot.bars(), cube.dlas.plot.pareto(), cube.dlas.plot.heatmap()):
+        assert "int8" not in [row.get("compression") for rows in chart.to_dict()["datasets"].values() for row in rows]
+
+
+def test_the_line_of_the_front_joins_the_cells_that_are_on_it_by_the_analysis():
+    # By latencies alone int8 would be quicker than the baseline; paired with it it is slower.
+    values = {
+        stack(): measured(**interval("accuracy_change", 0.0, 0.0, 0.0)),
+        INT8: measured(1.1, 1.01, 0.9e-3, **interval("accuracy_change", -0.01, -0.011, -0.009)),
+        TORCH: measured(0.5, 1.01, 0.5e-3, **interval("accuracy_change", -0.05, -0.051, -0.049)),
+    }
+    spec = cube_of(values).dlas.plot.pareto().to_dict()
+    (line,) = [layer for layer in spec["layer"] if layer["mark"]["type"] == "line"]
+    lookup = next(step["from"]["data"]["name"] for step in line["transform"] if "lookup" in step)
+    on_front = {row["cell"]: row["on_front"] for row in spec["datasets"][lookup]}
+    assert {cell for cell, on in on_front.items() if on} == {"baseline", "codegen=torch"}
+    assert line["transform"][-1] == {"filter": "datum.on_front === true"}
 
 
 def test_the_change_of_accuracy_has_a_map_of_its_own():
