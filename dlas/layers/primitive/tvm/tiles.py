@@ -105,11 +105,15 @@ _SECOND_CACHE = 256 << 10  # bytes of it that weights may take
 
 
 def _part(operator: Convolution, weights: int) -> int:
-    """Channels of a part, where the weights of a tile are so many bytes and there are pixels to use a part for."""
+    """Channels of a part, where the weights of a tile are so many bytes and there are pixels to use a part for.
+
+    None where those of one channel are too many: parts of one kernel each would not stay near either.
+    """
     channels = operator.weights.shape[1]
     if operator.groups > 1 or weights <= _DEEP or operator.output[2] == 1:
         return 0
-    return max(part for part in range(1, channels + 1) if channels % part == 0 and part * weights <= _PART * channels)
+    parts = (p for p in range(1, channels + 1) if channels % p == 0 and p * weights <= _PART * channels)
+    return max(parts, default=0)
 
 
 _DEEP = 128 << 10  # bytes of weights that the second cache gives quickly enough

@@ -63,6 +63,13 @@ def test_only_deep_reductions_are_cut_into_parts():
     assert parts["deep"] == 60, "34 KiB of weights"
 
 
+def test_kernels_so_large_that_one_channel_is_too_much_are_not_cut():
+    patches = Convolution(drawn(1, 768, 3, 32, 32), (1, 3, 224, 224), (32, 32))
+    assert tiles.for_convolution(patches, 96, machine("avx2")).part == 0
+    smaller = Convolution(drawn(1, 24, 3, 21, 21) / np.float32(36), (1, 3, 42, 42), (21, 21))
+    agree([smaller], SpatialPack())
+
+
 @NAMED
 def test_named_cases_are_torchs(lowering):
     agree(list(CASES.values()), lowering)
