@@ -81,10 +81,8 @@ def _operand(emitter: Emitter, argument: Any, values: Values, shape: tuple[int, 
         return None
     if array.size == 1:
         return relax.const(array.reshape(()))
-    by_channel = array.size == shape[1] and (array.shape[0] if array.ndim == 3 else array.shape[1:2]) in (
-        shape[1],
-        (shape[1],),
-    )
+    axis = array.ndim - len(shape) + 1  # that of the channels: the last axes are the same
+    by_channel = axis >= 0 and array.size == array.shape[axis] == shape[1]
     return relax.const(layout.pack_channels(array, block)) if by_channel else None
 
 
@@ -188,7 +186,7 @@ def concatenate(emitter: Emitter, call: Any, values: Values) -> Value | None:
     block = max(image.block for image in images)
     if block == PLAIN:
         return None
-    if all(image.block == image.shape[1] for image in images):  # each one whole block: channels last
+    if all(i.block != PLAIN and i.block == i.shape[1] for i in images):  # each one whole block: channels last
         var = emitter.builder.emit(relax.op.concat([image.var for image in images], 4))
         return Value(var, _shape(call), sum(image.block for image in images))
     if any(image.shape[1] % block for image in images[:-1]):
@@ -197,7 +195,7 @@ def concatenate(emitter: Emitter, call: Any, values: Values) -> Value | None:
     return Value(emitter.builder.emit(relax.op.concat(moved, 1)), _shape(call), block)
 
 
-_UNARY = "nn.relu clip tanh exp nn.silu nn.leakyrelu nn.gelu nn.dropout negative abs sqrt hard_sigmoid"
+_UNARY = "nn.relu clip tanh exp nn.silu nn.leakyrelu nn.gelu negative abs sqrt"
 _BINARY = "add subtract multiply divide maximum minimum"
 
 HANDLERS: Mapping[str, Handler] = {

@@ -1,6 +1,7 @@
 """From the network's ONNX to a Relax function of constants, convolutions and what lies between them."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -87,40 +88,71 @@ def _simplified(module: "ir.IRModule") -> "ir.IRModule":
     @relax.expr_functor.mutator
     class Simplify(relax.PyExprMutator):  # type: ignore[misc]
         def visit_call_(self, call: Any) -> Any:
-            call = self.visit_expr_post_order(call)
-            name = getattr(call.op, "name", "")
-            if name == "relax.call_tir":
-                return _limit(call, [self._array(field) for field in call.args[1].fields])
-            if name not in (*_FOLDED, *_MOVED):
-                return call
-            read = self._array if name in _MOVED else self._numbers
-            folded = _folded(name, call, [read(argument) for argument in call.args])
-            return call if folded is None else relax.const(np.array(folded, order="C"))
+            return _simpler_call(self.visit_expr_post_order(call), _Bound(self.lookup_binding))
 
         def visit_tuple_getitem_(self, item: Any) -> Any:
-            item = self.visit_expr_post_order(item)
-            bound: Any = self.lookup_binding(item.tuple_value) if isinstance(item.tuple_value, relax.Var) else None
-            if item.index or getattr(getattr(bound, "op", None), "name", "") != "relax.nn.batch_norm":
-                return item
-            scale, shift = _affine(bound, [self._numbers(argument) for argument in bound.args[1:]])
-            product = self.builder_.emit(relax.op.multiply(bound.args[0], relax.const(scale)))
-            return relax.op.add(product, relax.const(shift))
-
-        def _array(self, expression: Any) -> Array | None:
-            return constant(self._bound(expression))
-
-        def _numbers(self, expression: Any) -> Array | None:
-            """The same, also of stored integers and their scale."""
-            bound = self._bound(expression)
-            dequantised = getattr(getattr(bound, "op", None), "name", "") == "relax.dequantize"
-            return _dequantised(*map(self._array, bound.args)) if dequantised else constant(bound)
-
-        def _bound(self, expression: Any) -> Any:
-            return self.lookup_binding(expression) if isinstance(expression, relax.Var) else expression
+            return _simpler_item(self.visit_expr_post_order(item), _Bound(self.lookup_binding), self.builder_)
 
     mutator = Simplify(module)
     mutator.builder_.update_func(module.get_global_var("main"), mutator.visit_expr(module["main"]))
     return relax.transform.CanonicalizeBindings()(mutator.builder_.get())
+
+
+@dataclass(frozen=True)
+class _Bound:
+    """What is known of expressions: `lookup` gives what a variable is bound to."""
+
+    lookup: Callable[[Any], Any]
+
+    def value(self, expression: Any) -> Any:
+        """What a variable stands for; anything else stands for itself."""
+        from tvm import relax
+
+        return self.lookup(expression) if isinstance(expression, relax.Var) else expression
+
+    def array(self, expression: Any) -> Array | None:
+        """The array of a constant."""
+        return constant(self.value(expression))
+
+    def numbers(self, expression: Any) -> Array | None:
+        """The same, also of stored integers and their scale."""
+        value = self.value(expression)
+        if _operator_name(value) == "relax.dequantize":
+            return _dequantised(*map(self.array, value.args))
+        return constant(value)
+
+
+def _operator_name(expression: Any) -> str:
+    return str(getattr(getattr(expression, "op", None), "name", ""))
+
+
+def _simpler_call(call: Any, bound: _Bound) -> Any:
+    """One side of a clip as an operator, an operator of constants as a constant, any other call as it is."""
+    from tvm import relax
+
+    name = _operator_name(call)
+    if name == "relax.call_tir":
+        return _limit(call, [bound.array(field) for field in call.args[1].fields])
+    if name not in (*_FOLDED, *_MOVED):
+        return call
+    read = bound.array if name in _MOVED else bound.numbers
+    folded = _folded(name, call, [read(argument) for argument in call.args])
+    return call if folded is None else relax.const(np.array(folded, order="C"))
+
+
+def _simpler_item(item: Any, bound: _Bound, builder: "relax.BlockBuilder") -> Any:
+    """What a normalisation or a dropout gives, without it; any other item of a tuple as it is."""
+    from tvm import relax
+
+    call = bound.value(item.tuple_value)
+    name = "" if item.index else _operator_name(call)
+    if name == "relax.nn.dropout":
+        return call.args[0]
+    if name != "relax.nn.batch_norm":
+        return item
+    scale, shift = _affine(call, [bound.numbers(argument) for argument in call.args[1:]])
+    product = builder.emit(relax.op.multiply(call.args[0], relax.const(scale)))
+    return relax.op.add(product, relax.const(shift))
 
 
 def _dequantised(numbers: Array | None, scale: Array | None, zero: Array | None) -> Array | None:
@@ -148,7 +180,7 @@ def _affine(norm: Any, statistics: "list[Array | None]") -> tuple[Array, Array]:
     """Factor and summand of each channel that a normalisation with constant statistics comes to."""
     gamma, beta, mean, variance = (array for array in statistics if array is not None)
     factor = gamma / np.sqrt(variance + np.float32(norm.attrs.epsilon))
-    shape = (1, -1, 1, 1)
+    shape = (1, -1, *[1] * (len(norm.args[0].ty.shape) - 2))
     return factor.reshape(shape).astype(np.float32), (beta - mean * factor).reshape(shape).astype(np.float32)
 
 
