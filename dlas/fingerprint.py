@@ -53,7 +53,8 @@ def code_version(module: str) -> str:
     """Hash of the code that implements an option, without comments, layout and docstrings.
 
     Counted are the option's module and what it imports inside its own layer's folder, `data.py`, `network.py`,
-    `training.py` and `tensorir/`; for a plug-in its whole package.
+    `training.py` and `tensorir/`, and modules beside one of these that it names in a string, as kernels name their
+    schedules; for a plug-in its whole package.
     """
     return digest({name: _normalised(_source(name)) for name in _implementation(module)})
 
@@ -74,9 +75,9 @@ def _implementation(module: str) -> list[str]:
         name = waiting.pop()
         if name not in seen:
             seen.append(name)
-            waiting += [
-                found for found in _imports(name) if found in _SHARED or found.startswith((folder, _SHARED_FOLDER))
-            ]
+            tree = ast.parse(_source(name))
+            used = (*_imports(tree), *_named(tree, name))
+            waiting += [found for found in used if found in _SHARED or found.startswith((folder, _SHARED_FOLDER))]
     return sorted(seen)
 
 
@@ -86,14 +87,33 @@ def _package_modules(package: str) -> list[str]:
     return [package, *(found.name for found in pkgutil.walk_packages(folders, package + "."))]
 
 
-def _imports(module: str) -> Iterable[str]:
+def _imports(tree: ast.Module) -> Iterable[str]:
     """Absolute names of the modules that a module imports, also inside its functions."""
-    for node in ast.walk(ast.parse(_source(module))):
+    for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom) and node.module:
             yield node.module
             yield from (inner for alias in node.names if _is_module(inner := f"{node.module}.{alias.name}"))
+
+
+def _named(tree: ast.Module, module: str) -> Iterable[str]:
+    """Modules beside a module that a whole string in it names, themselves or something in them.
+
+    Of other folders none are: an option names its lowerings in every dialect, and each has a version of its own.
+    """
+    beside = _beside(module)
+    texts = (node.value for node in ast.walk(tree) if isinstance(node, ast.Constant) and isinstance(node.value, str))
+    return (name for text in texts for name in (text, text.rpartition(".")[0]) if name in beside)
+
+
+def _beside(module: str) -> frozenset[str]:
+    """Absolute names of the modules in a module's own folder, packages left out."""
+    spec = importlib.util.find_spec(module)
+    if spec is None or spec.origin is None:
+        return frozenset()
+    found = pkgutil.iter_modules([str(Path(spec.origin).parent)])
+    return frozenset(f"{spec.parent}.{each.name}" for each in found if not each.ispkg)
 
 
 @cache

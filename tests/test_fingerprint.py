@@ -1,10 +1,12 @@
 """What changes a hash and what does not. Which keys that makes stale is in test_realise.py."""
 
+import importlib
+import pkgutil
 import sys
 
 import pytest
 
-from dlas import fingerprint
+from dlas import fingerprint, registry
 from dlas.errors import DataError
 
 CODE = '''
@@ -106,6 +108,21 @@ def test_of_the_rest_of_dlas_only_network_and_training_count(forget, monkeypatch
     alter(monkeypatch, f"dlas.{module}")
     forget()
     assert (fingerprint.code_version("dlas.layers.model.resnet") != before) is counts
+
+
+def test_every_schedule_belongs_to_the_code_of_a_lowering():
+    folder = "dlas.layers.primitive.tvm"
+    lowerings = [option.lowerings.get("tvm") for option in registry.catalogue("primitive").values()]
+    counted = {part for name in lowerings if name for part in fingerprint._implementation(name.rpartition(".")[0])}
+    modules = [module.name for module in pkgutil.iter_modules(importlib.import_module(folder).__path__, f"{folder}.")]
+    schedules = {name for name in modules if "schedule" in name}
+    assert schedules
+    assert schedules <= counted
+
+
+def test_the_code_of_an_option_is_not_that_of_the_lowerings_that_it_names():
+    assert fingerprint._implementation("dlas.layers.primitive.gemm") == ["dlas.layers.primitive.gemm"]
+    assert fingerprint._implementation("dlas.layers.primitive.csr") == ["dlas.layers.primitive.csr"]
 
 
 def alter(patch, module):

@@ -105,10 +105,36 @@ def test_another_architecture_needs_another_executable():
 )
 def test_changed_code_makes_its_own_step_and_later_ones_stale(forget, monkeypatch, module, stale):
     before = keys()
-    source = fingerprint._source
-    monkeypatch.setattr(fingerprint, "_source", lambda name: source(name) + ("\nALTERED = 1" if name == module else ""))
+    alter(monkeypatch, module)
     forget()
     assert differing(before, keys()) == stale
+
+
+@pytest.mark.parametrize(
+    ("module", "codegen", "primitive", "stale"),
+    [
+        ("schedules", "tvm", "native", ["executable"]),
+        ("schedules", "tvm", "gemm", ["executable"]),
+        ("schedules", "torch", "gemm", []),
+        ("integer_schedule", "tvm", "spatial-pack", ["executable"]),
+        ("csr_schedule", "tvm", "csr-direct", ["executable"]),
+        ("csr_schedule", "tvm", "direct", []),
+    ],
+)
+def test_a_changed_schedule_makes_the_executables_stale_whose_kernels_name_it(
+    forget, monkeypatch, module, codegen, primitive, stale
+):
+    stack = STACK.perturb(codegen=codegen, primitive=primitive)
+    before = keys(stack)
+    alter(monkeypatch, f"dlas.layers.primitive.tvm.{module}")
+    forget()
+    assert differing(before, keys(stack)) == stale
+
+
+def alter(patch, module):
+    """Make fingerprint read other code for a module."""
+    source = fingerprint._source
+    patch.setattr(fingerprint, "_source", lambda name: source(name) + ("\nALTERED = 1" if name == module else ""))
 
 
 def test_another_package_version_makes_executables_stale_and_never_a_network(forget, monkeypatch):

@@ -14,7 +14,7 @@ from dlas.tensorir.layout import blocks, element, stored
 from dlas.tensorir.operators import Convolution, Linear
 
 Bytes = NDArray[np.int8]
-_SCHEDULES = "dlas.layers.primitive.tvm"
+_SCHEDULES = "dlas.layers.primitive.tvm.integer_schedule"
 
 
 def convolution(emitter: Emitter, operator: Convolution, image: Value, zero: int, name: str) -> Lowered:
@@ -29,7 +29,7 @@ def convolution(emitter: Emitter, operator: Convolution, image: Value, zero: int
     groups = blocks(expressions.span(operator, lanes), GROUP)
     chosen = tiles.chosen(emitter, operator, blocks(operator.output[1], lanes))
     tile = replace(chosen, part=0, unroll=next(u for u in (4, 2, 3, 1) if groups % u == 0))
-    attrs = {"schedule": f"{_SCHEDULES}.integer_schedule.pack", "vnni": int(emitter.machine.vnni), **tile.attrs}
+    attrs = {"schedule": f"{_SCHEDULES}.pack", "vnni": int(emitter.machine.vnni), **tile.attrs}
 
     def expression(tensor: Any, weights: Any) -> Any:
         from tvm import te
@@ -55,7 +55,7 @@ def convolution(emitter: Emitter, operator: Convolution, image: Value, zero: int
 
 def _depthwise(emitter: Emitter, operator: Convolution, image: Value, zero: int, name: str) -> Lowered:
     tile = tiles.chosen_depthwise(emitter, operator)
-    attrs = {"schedule": f"{_SCHEDULES}.schedules.depthwise", **tile.attrs}
+    attrs = {"schedule": "dlas.layers.primitive.tvm.schedules.depthwise", **tile.attrs}
     expression = expressions.depthwise(operator, image.block, attrs, zero)
     weights = packing.depthwise(operator, image.block).astype(np.int8)
     var = emitter.compute("integer_depthwise", expression, image.var, weights)
@@ -94,7 +94,7 @@ def rows_times(emitter: Emitter, operator: Linear, rows: Value, name: str) -> Lo
     together, vectors = linear.tile(emitter, operator)
     width = vectors * lanes
     sizes = {"rows": together, "lanes": lanes, "vnni": int(emitter.machine.vnni)}
-    attrs = {"schedule": f"{_SCHEDULES}.integer_schedule.linear", **sizes}
+    attrs = {"schedule": f"{_SCHEDULES}.linear", **sizes}
 
     def expression(tensor: Any, weights: Any) -> Any:
         c, k = te.reduce_axis((0, groups), "c"), te.reduce_axis((0, GROUP), "k")

@@ -19,7 +19,7 @@ def lower(emitter: Emitter, operator: Linear, rows: Value, name: str) -> Lowered
     lanes = emitter.machine.lanes
     together, vectors = tile(emitter, operator)
     width = vectors * lanes
-    attrs = {"schedule": f"{__name__.rpartition('.')[0]}.schedules.linear", "rows": together, "lanes": lanes}
+    attrs = {"schedule": "dlas.layers.primitive.tvm.schedules.linear", "rows": together, "lanes": lanes}
 
     def expression(tensor: Any, weights: Any) -> Any:
         k = te.reduce_axis((0, inputs), "k")
