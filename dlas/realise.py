@@ -17,7 +17,9 @@ from dlas.layers.primitive import Primitive
 from dlas.option import Option, parameters
 from dlas.stack import Stack
 
-Places = tuple[tuple[str, Path], ...]  # name of the user's data → where they lie; hashable for the caches
+# Hashable for the caches.
+Places = tuple[tuple[str, Path], ...]  # name of the user's data → where they lie
+Facts = tuple[tuple[str, Any], ...]
 
 
 @dataclass(frozen=True)
@@ -75,7 +77,8 @@ def realisation(stack: Stack, places: Places, host: Host) -> Realisation:
     """The steps of a stack; raises DataError where the user's data are not located."""
     data, networks = _network_steps(stack.dataset, stack.model, stack.compression, places)
     target = _effective(hardware_of(stack).target(host), host)
-    executable = _executable(stack.codegen, stack.primitive, networks[-1].key, target, places)
+    own = _own_ingredients(_codegen(stack.codegen))
+    executable = _executable(stack.codegen, stack.primitive, networks[-1].key, target, places, own)
     return Realisation(data, networks, executable)
 
 
@@ -121,8 +124,13 @@ def _located(layer: str, option: Option, name: str, places: Places) -> Path:
     return path
 
 
+def _own_ingredients(generator: Codegen) -> Facts:
+    """What the generator itself adds to the key: looked up for every stack, it may change while the process lives."""
+    return tuple(generator.ingredients().items()) if hasattr(generator, "ingredients") else ()
+
+
 @cache
-def _executable(codegen: str, primitive: str, network: str, target: Target, places: Places) -> Step:
+def _executable(codegen: str, primitive: str, network: str, target: Target, places: Places, own: Facts) -> Step:
     generator, lowered = _codegen(codegen), _primitive(primitive)
     sources = {name: str(_located("codegen", generator, name, places)) for name in registry.locators(generator)}
     ingredients = {
@@ -131,9 +139,8 @@ def _executable(codegen: str, primitive: str, network: str, target: Target, plac
         "primitive_code": fingerprint.code_version(type(lowered).__module__),
         "target": _relevant(target, generator),
         "packages": _versions(generator, places),
+        **dict(own),
     }
-    if hasattr(generator, "ingredients"):
-        ingredients |= generator.ingredients()
     lowering = lowering_of(lowered, generator)
     if lowering:
         ingredients["lowering_code"] = fingerprint.code_version(lowering.name.rpartition(".")[0])

@@ -2,7 +2,7 @@
 
 import pytest
 
-from dlas import api, realise
+from dlas import api
 from dlas.errors import StudyError
 from dlas.records import Records
 from dlas.stack import Stack
@@ -44,7 +44,6 @@ def test_only_what_tuned_executables_need_is_built(built):
 
 def test_retuning_gives_the_executables_new_keys(built, tmp_path):
     api.tune(study("tvm@schedule=tuned"))
-    realise._executable.cache_clear()
     api.tune(study("tvm@schedule=tuned"), retune=True)
     first, second = (step for step in built if step.layer == "codegen")
     assert second.ingredients["generation"] == Records(tmp_path).generation == 1

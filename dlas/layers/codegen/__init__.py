@@ -78,6 +78,7 @@ class Codegen(Option, Protocol):
 
     `depends_on` names what its executables depend on beside architecture and batch: `isa`, `threads`, or nothing;
     `native`, where it is declared, is the lowering for stacks that leave the primitive to the code generator;
+    `ingredients()`, where it is declared, gives by name what else decides an executable, as hashable JSON values;
     `ceilings` gives for each instruction set that it can be held to the environment that does so.
     """
 
