@@ -10,7 +10,13 @@ import onnx
 from onnx import TensorProto, helper, numpy_helper
 
 from dlas import network
-from dlas.layers.codegen.tvm import building, importing, scheduling
+from dlas.artifacts import Artifact
+from dlas.errors import Inapplicable
+from dlas.fingerprint import file_digest
+from dlas.host import Target
+from dlas.layers.codegen import Lowering
+from dlas.layers.codegen.tvm import Tvm, building, choosing, importing, scheduling
+from dlas.layers.codegen.tvm.tuning.search import Search
 from dlas.layers.primitive.tvm.spatial_pack import SpatialPack
 from dlas.tensorir.choices import DEFAULTS
 from dlas.tensorir.machine import machine
@@ -32,16 +38,21 @@ def convolution(before, output="sums"):
     return node("Conv", [before, "weights"], output, pads=[1, 1, 1, 1])
 
 
-def agree(tmp_path, shapes, nodes, constants):
-    """Check a graph from `images` to `logits`, which have these shapes; its constants are arrays by name."""
+def written(path, shapes, nodes, constants):
+    """A graph from `images` to `logits`, which have these shapes; its constants are arrays by name."""
     images, logits = (
         helper.make_tensor_value_info(name, TensorProto.FLOAT, ["batch", *shape[1:]])
         for name, shape in zip(("images", "logits"), shapes, strict=True)
     )
     stored = [numpy_helper.from_array(array, name) for name, array in constants.items()]
     graph = helper.make_graph(nodes, "network", [images], [logits], stored)
-    path = tmp_path / network.ONNX
     onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 20)], ir_version=10), path)
+    return path
+
+
+def agree(tmp_path, shapes, nodes, constants):
+    """Check such a graph."""
+    path = written(tmp_path / network.ONNX, shapes, nodes, constants)
     values = np.random.default_rng(1).standard_normal(shapes[0], dtype=np.float32)
     wanted = network.run(path, values, optimise=False)
     np.testing.assert_allclose(outputs(path, values), wanted, rtol=1e-4, atol=1e-5)
@@ -89,3 +100,35 @@ def test_constants_stand_for_the_axes_that_onnx_gives_them(shape, tmp_path):
     image, logits = ((1, channels, CHANNELS, CHANNELS) for channels in (3, CHANNELS))
     constants = {"weights": drawn(CHANNELS, 3, 3, 3), "constant": drawn(CHANNELS).reshape(shape)}
     agree(tmp_path, [image, logits], nodes, constants)
+
+
+@pytest.mark.parametrize(
+    ("schedule", "lowering"),
+    [("default", "mixed.Mixed"), ("tuned", "spatial_pack.SpatialPack")],
+    ids=["mixed", "tuned"],
+)
+def test_a_product_of_tokens_is_refused_before_anything_is_timed(schedule, lowering, tmp_path, monkeypatch):
+    def timing(*_):
+        raise AssertionError
+
+    monkeypatch.setattr(choosing, "settled", timing)
+    monkeypatch.setattr(Search, "run", timing)
+    home, out = tmp_path / "artifacts" / "network", tmp_path / "out"
+    nodes = [
+        convolution("images"),
+        node("Reshape", ["sums", "tokens"], "rows"),
+        node("MatMul", ["rows", "projection"], "logits"),
+    ]
+    constants = {
+        "weights": drawn(CHANNELS, 3, 3, 3),
+        "tokens": np.array([0, CHANNELS, SIDE * SIDE]),
+        "projection": drawn(SIDE * SIDE, 5),
+    }
+    for folder in (home, out):
+        folder.mkdir(parents=True)
+    path = written(home / network.ONNX, [(1, 3, SIDE, SIDE), (1, CHANNELS, 5)], nodes, constants)
+    facts = {"operators": [vars(operator) for operator in network.read_operators(path)], "shape": [3, SIDE, SIDE]}
+    source = Artifact("network", home, {}, facts, {network.ONNX: file_digest(path)}, 0.0)
+    how = Lowering(f"dlas.layers.primitive.tvm.{lowering}", {})
+    with pytest.raises(Inapplicable, match=r"^codegen tvm: it lowers 1 of the network's 2 operators, .*; use another"):
+        Tvm(schedule).compile(source, how, Target("x86_64", "avx2", 1, 1), out)

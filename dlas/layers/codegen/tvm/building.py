@@ -16,6 +16,7 @@ from dlas.layers.codegen.tvm.importing import bindings
 from dlas.layers.codegen.tvm.runner import KERNELS, LIBRARY
 from dlas.layers.codegen.tvm.scheduling import NO_TRACES
 from dlas.layers.codegen.tvm.walk import FUNCTION, Walked, walk
+from dlas.layers.codegen.tvm.walk import operators as operators_of
 from dlas.tensorir.choices import DEFAULTS, Choices
 from dlas.tensorir.contest import Contest
 from dlas.tensorir.emitter import Emitter, Lowered, OperatorLowering
@@ -62,6 +63,7 @@ def _settled(
     module: "ir.IRModule", contest: Contest, emitter: Emitter, operators: Sequence[Mapping[str, Any]]
 ) -> tuple[OperatorLowering, dict[str, Any]]:
     """The lowering that won a contest on this host, and the table of what was timed."""
+    check_count(operators, len(operators_of(module)))
     lowering, table = choosing.settled(module, contest, emitter)
     named = [{"operator": o["name"], **choice} for o, choice in zip(operators, table, strict=True)]
     return lowering, {"choices": named}
@@ -106,12 +108,15 @@ def constants_size(module: "ir.IRModule") -> int:
 
 def _kernels(operators: Sequence[Mapping[str, Any]], done: Sequence[Lowered]) -> list[Kernel]:
     """What each of the network's operators became; both are in the order of the ONNX file."""
-    if len(operators) != len(done):
-        known = (
-            f"it lowers {len(done)} of the network's {len(operators)} operators, convolutions and products of matrices"
-        )
-        raise Inapplicable(f"codegen tvm: {known}; use another code generator")
+    check_count(operators, len(done))
     return [
         Kernel(operator["name"], operator["kind"], how.implementation, how.precision, how.sparse, how.primitive)
         for operator, how in zip(operators, done, strict=True)
     ]
+
+
+def check_count(operators: Sequence[Mapping[str, Any]], found: int) -> None:
+    """Raise Inapplicable where others than so many of the network's operators can be lowered."""
+    if len(operators) != found:
+        known = f"it lowers {found} of the network's {len(operators)} operators, convolutions and products of matrices"
+        raise Inapplicable(f"codegen tvm: {known}; use another code generator")

@@ -10,9 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from dlas.layers.codegen.tvm import machinecode, scheduling
-from dlas.layers.codegen.tvm.importing import bindings
-from dlas.layers.codegen.tvm.walk import FUNCTION, operator_of
+from dlas.layers.codegen.tvm import machinecode, scheduling, walk
 from dlas.tensorir import layout
 from dlas.tensorir.contest import LAYOUTS, Candidate, Contest, Timed, block
 from dlas.tensorir.emitter import Emitter, OperatorLowering, Value
@@ -32,8 +30,7 @@ _MOST = 100  # calls between two readings
 
 def settled(module: "ir.IRModule", contest: Contest, emitter: Emitter) -> tuple[OperatorLowering, list[Choice]]:
     """The lowering that won, and what was timed of each of the network's operators, in order."""
-    found = (operator_of(value) for _, value in bindings(module[FUNCTION]))
-    operators = [operator for operator in found if operator]
+    operators = walk.operators(module)
     lanes = emitter.machine.lanes
     timed = _timed(operators, contest, emitter)
     names = contest.fastest(operators, lanes, timed)

@@ -104,6 +104,12 @@ class Walk:
         return lowered.value
 
 
+def operators(module: "ir.IRModule") -> list[Convolution | Linear]:
+    """The convolutions and linear operators with constant weights of an imported module, in order."""
+    found = (operator_of(value) for _, value in bindings(module[FUNCTION]))
+    return [operator for operator in found if operator]
+
+
 def operator_of(value: Any) -> Convolution | Linear | None:
     """The convolution or linear operator that a call with constant weights is."""
     name = _name(value)
@@ -138,8 +144,7 @@ def walk(module: "ir.IRModule", emitter: Emitter, lowering: OperatorLowering) ->
 
     function = module[FUNCTION]
     if isinstance(lowering, Planner):
-        found = (operator_of(value) for _, value in bindings(function))
-        lowering = lowering.planned([operator for operator in found if operator])
+        lowering = lowering.planned(operators(module))
     walked = Walk(module, emitter, lowering)
     parameters = [relax.Var(str(p), p.ty) for p in function.params]
     builder = emitter.builder
