@@ -246,6 +246,13 @@ def test_parameters_of_the_search_belong_to_tuned_schedules():
     assert not Tvm().exclusive
 
 
+def test_a_search_is_not_for_a_device_elsewhere_though_it_is_of_this_architecture():
+    elsewhere = Stack(codegen="tvm", hardware="rpc@box,architecture=x86_64")
+    reason = "codegen tvm: a search times kernels on this processor; use schedule=default for another"
+    assert Tvm("tuned").needs(elsewhere, HOST) == reason
+    assert Tvm().needs(elsewhere, HOST) is None
+
+
 def test_retuning_makes_tuned_executables_stale_and_no_others(tmp_path, monkeypatch):
     monkeypatch.setenv("DLAS_STORE", str(tmp_path))
     assert Tvm("tuned").ingredients() == {}

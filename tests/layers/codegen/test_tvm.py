@@ -293,3 +293,12 @@ def test_a_processor_without_a_known_instruction_set_is_refused():
     assert Tvm().needs(Stack(codegen="tvm"), bare) == (
         "codegen tvm: this processor has none of the instruction sets that it writes for"
     )
+
+
+def test_loops_as_written_are_refused_on_several_threads():
+    narrow = Host("A CPU", "x86_64", ("avx2", "fma"), (), 2, None, 2**34)
+    two = Stack(codegen="tvm", hardware="cpu@threads=2")
+    assert Tvm("naive").needs(two, narrow) == (
+        "codegen tvm: schedule=naive runs no loop in parallel, so not on 2 threads; use threads=1, or schedule=default"
+    )
+    assert Tvm("fixed").needs(two, narrow) is Tvm("naive").needs(Stack(codegen="tvm"), narrow) is None

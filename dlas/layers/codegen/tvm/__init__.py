@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from dlas.layers.codegen.profiling import Profiled
     from dlas.stack import Stack
 
-TUNED = "tuned"
+NAIVE, TUNED = "naive", "tuned"
 SPACES = ("template", "generic", "both")
 WITH_VNNI = ("avx512-vnni", "amx")
 
@@ -43,7 +43,7 @@ class Tvm:
     schedule: str = parameter(
         "loops by hand, by one tile, as written, searched",
         "default",
-        choices=("default", "fixed", "naive", TUNED),
+        choices=("default", "fixed", NAIVE, TUNED),
     )
     trials: int = parameter("tuned: candidates tried for each kernel, on average", 16, low=1, high=4096)
     space: str = parameter(
@@ -64,17 +64,23 @@ class Tvm:
         return {"generation": generation} if generation else {}
 
     def needs(self, stack: "Stack", host: Host) -> str | None:
-        """Something that links, a processor that code is generated for, VNNI for integers, one to search on."""
+        """Something that links, a processor that code is generated for, VNNI for integers, loops for the threads."""
         if getattr(stack.options("compression")[-1], "precision", "float32") == "int8":
             reason = self._needs_of_integers(stack, host)
             if reason:
                 return reason
-        architecture = stack.options("hardware")[0].target(host).architecture  # type: ignore[attr-defined]
+        target: Target = stack.options("hardware")[0].target(host)  # type: ignore[attr-defined]
+        architecture = target.architecture
         if linking.linker(architecture) is None:
             return linking.missing(architecture)
         if architecture == host.architecture and not host.isas:
             return "codegen tvm: this processor has none of the instruction sets that it writes for"
-        return self._needs_of_search(stack, architecture == host.architecture)
+        if self.schedule == NAIVE and target.threads > 1:
+            return (
+                f"codegen tvm: schedule=naive runs no loop in parallel, so not on {target.threads} threads; "
+                "use threads=1, or schedule=default"
+            )
+        return self._needs_of_search(stack)
 
     def _needs_of_integers(self, stack: "Stack", host: Host) -> str | None:
         """VNNI, under the ceiling too, and a primitive that has integer kernels."""
@@ -88,7 +94,7 @@ class Tvm:
             return "codegen tvm: no schedules are searched for integer kernels; use schedule=default"
         return None
 
-    def _needs_of_search(self, stack: "Stack", here: bool) -> str | None:
+    def _needs_of_search(self, stack: "Stack") -> str | None:
         """A search times kernels here, in this Python, of one primitive."""
         if not self.exclusive:
             meant = (self.trials, self.space) == (Tvm.trials, Tvm.space)
@@ -99,7 +105,7 @@ class Tvm:
             )
         if self.python:
             return "codegen tvm: a search runs in this Python only; leave python out"
-        if not here:
+        if getattr(stack.options("hardware")[0], "device", "") != "cpu":
             return "codegen tvm: a search times kernels on this processor; use schedule=default for another"
         if getattr(stack.options("primitive")[0], "exclusive", False):
             return f"codegen tvm: no schedules are searched for primitive={stack.primitive}; name one primitive"
