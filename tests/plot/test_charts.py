@@ -113,6 +113,7 @@ def test_a_flip_shows_the_two_options_that_change_places(flipped):
 def test_a_flip_between_hosts_shows_latencies_since_ratios_are_each_hosts_own():
     one = cube_of({stack(): measured(), INT8: measured(0.5, 1.02, 0.5e-3)})
     other = cube_of({stack(): measured(1.0, 1.0, 0.8e-3), INT8: measured(0.875, 1.02, 0.7e-3)})
+    other = other.assign_coords(host=("hardware", ["Big CPU"]))
     other.attrs["hosts"] = json.dumps({"": asdict(replace(HOST, cpu="Big CPU"))})
     merged = merge({"one": [one], "two": [other]})
     spec = merged.dlas.plot.flips("hardware", "compression").to_dict()
