@@ -171,17 +171,22 @@ def _session(
 ) -> "onnxruntime.InferenceSession":
     import onnxruntime
 
-    provider, settings = _PROVIDERS[place.device]
-    if provider not in onnxruntime.get_available_providers():
+    name, settings = provider(place)
+    if name not in onnxruntime.get_available_providers():
         raise Inapplicable(
-            f"this ONNX Runtime ({onnxruntime.__version__}) has no {provider}; install onnxruntime-gpu in its place"
+            f"this ONNX Runtime ({onnxruntime.__version__}) has no {name}; install onnxruntime-gpu in its place"
         )
-    chosen = {**settings, "device_id": place.index} if place.device == "cuda" else dict(settings)
-    session = onnxruntime.InferenceSession(model, options, providers=[(provider, chosen)])
+    session = onnxruntime.InferenceSession(model, options, providers=[(name, settings)])
     used = session.get_providers()
-    if used[0] != provider:
-        raise Inapplicable(f"ONNX Runtime could not use {provider} and took {used[0]}; look for its CUDA and cuDNN")
+    if used[0] != name:
+        raise Inapplicable(f"ONNX Runtime could not use {name} and took {used[0]}; look for its CUDA and cuDNN")
     return session
+
+
+def provider(place: Place) -> tuple[str, dict[str, int]]:
+    """The execution provider of a device, and its options."""
+    name, settings = _PROVIDERS[place.device]
+    return name, {**settings, "device_id": place.index} if place.device == "cuda" else dict(settings)
 
 
 def _check_level(opt: str, told: "onnxruntime.GraphOptimizationLevel", implementations: Sequence[str]) -> None:

@@ -1,5 +1,7 @@
 """ONNX Runtime: levels of optimisation give the same numbers by other operators, and each is read back."""
 
+import json
+
 import numpy as np
 import pytest
 
@@ -7,6 +9,7 @@ pytest.importorskip("onnxruntime")
 pytest.importorskip("onnx")
 
 import onnx
+import onnxruntime
 from onnx import TensorProto, helper, numpy_helper
 
 from dlas.artifacts import Artifact
@@ -39,10 +42,14 @@ def artifact(folder, facts):
     return Artifact("", folder, {}, facts, {path.name: file_digest(path) for path in folder.iterdir()}, 0.0)
 
 
-def loaded(network, out, opt):
+def compiled(network, out, opt):
     out.mkdir()
     facts = OnnxRuntime(opt).compile(network, None, Target("x86_64", "avx2", 1, 1), out)
-    runner = OnnxRuntime(opt).load(artifact(out, {**facts, **network.facts, "batch": 1}), PLACE)
+    return artifact(out, {**facts, **network.facts, "batch": 1})
+
+
+def loaded(network, out, opt):
+    runner = OnnxRuntime(opt).load(compiled(network, out, opt), PLACE)
     runner.feed(IMAGES)
     runner.infer()
     return runner
@@ -66,6 +73,54 @@ def test_a_level_that_the_runtime_did_not_keep_is_told():
         _check_level("basic", Level.ORT_ENABLE_ALL, [])
     with pytest.raises(BuildFailed, match=r"graph has com\.microsoft\.nchwc:Conv, which a wider level makes"):
         _check_level("extended", Level.ORT_ENABLE_EXTENDED, ["com.microsoft.nchwc:Conv"])
+
+
+def deployed(network, folder, place):
+    """The deployment of an executable, and what its code sees: settings as the exported file has them."""
+    out = folder / "deployed"
+    out.mkdir()
+    deployment = OnnxRuntime().deploy(compiled(network, folder / "executable", "all"), place, out)
+    return deployment, {"settings": json.loads(json.dumps(deployment.settings)), "HERE": out, "np": np}
+
+
+def test_a_deployment_gives_the_numbers_of_the_executable(network, tmp_path):
+    deployment, seen = deployed(network, tmp_path, PLACE)
+    exec(deployment.code, seen)
+    assert np.array_equal(seen["infer"](IMAGES), loaded(network, tmp_path / "all", "all").output())
+    assert deployment.packages == ("numpy", "onnxruntime")
+
+
+@pytest.mark.filterwarnings("ignore:Specified provider 'CUDAExecutionProvider':UserWarning")
+@pytest.mark.skipif("CUDAExecutionProvider" in onnxruntime.get_available_providers(), reason="this host has CUDA")
+def test_a_deployment_for_cuda_says_in_a_sentence_that_there_is_none(network, tmp_path):
+    deployment, seen = deployed(network, tmp_path, Place("cuda", 0, 1))
+    with pytest.raises(SystemExit) as told:
+        exec(deployment.code, seen)
+    why = "ONNX Runtime could not use CUDAExecutionProvider and took CPUExecutionProvider; look for its CUDA and cuDNN"
+    assert str(told.value) == why
+
+
+def test_a_deployment_asks_for_the_device_that_was_measured_without_a_way_back(network, tmp_path, monkeypatch):
+    from onnxruntime.capi import onnxruntime_inference_collection as theirs
+
+    asked = []
+
+    class Session:
+        def __init__(self, model, options, providers, provider_options):
+            available = ["CUDAExecutionProvider", "CPUExecutionProvider"]
+            asked.append(theirs.check_and_normalize_provider_args(providers, provider_options, available))
+
+        def disable_fallback(self):
+            asked.append("no fallback")
+
+        def get_providers(self):
+            return ["CUDAExecutionProvider", "CPUExecutionProvider"]
+
+    deployment, seen = deployed(network, tmp_path, Place("cuda", 1, 1))
+    monkeypatch.setattr(onnxruntime, "InferenceSession", Session)
+    exec(deployment.code, seen)
+    assert asked == [(["CUDAExecutionProvider"], [{"use_tf32": "0", "device_id": "1"}]), "no fallback"]
+    assert deployment.packages == ("numpy", "onnxruntime-gpu")
 
 
 def test_all_optimisations_are_the_default():
