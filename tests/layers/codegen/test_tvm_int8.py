@@ -85,18 +85,32 @@ def test_all_bytes_between_operators_are_onnx_runtimes(quantised, images, tmp_pa
             np.testing.assert_array_equal(found.numpy(), same)
 
 
+ISA = VNNI if VNNI in host.probe().isas else "avx2"
+
+
+@pytest.fixture
+def built(tmp_path):
+    """Builds an executable of a network for this processor; returns its artifact."""
+
+    def build(source):
+        out = tmp_path / "executable"
+        out.mkdir()
+        facts = building.build(source, SpatialPack(), Target("x86_64", ISA, 1, 1), "default", out)
+        return Artifact("", out, {}, facts, {path.name: file_digest(path) for path in out.iterdir()}, 0.0)
+
+    return build
+
+
 @pytest.mark.parametrize("model", NEARLY)
-def test_an_executable_tells_its_integer_kernels(quantised, images, tmp_path, model):
+def test_an_executable_tells_its_integer_kernels(quantised, built, images, model):
     source = quantised(model)
-    isa = VNNI if VNNI in host.probe().isas else "avx2"
-    out = tmp_path / "executable"
-    out.mkdir()
-    facts = building.build(source, SpatialPack(), Target("x86_64", isa, 1, 1), "default", out)
-    executable = Artifact("", out, {}, facts, {path.name: file_digest(path) for path in out.iterdir()}, 0.0)
+    executable = built(source)
     runner = Tvm().load(executable, host.Place("cpu", 0, 1))
     assert {kernel.precision for kernel in runner.evidence().kernels} == {"int8"}
     if model == "resnet8":  # the other's operators have few channels: most of a vector is filled up
-        assert facts["weights_size"] < 2 * source.facts["parameters"], "a byte a weight, few numbers beside them"
+        assert executable.facts["weights_size"] < 2 * source.facts["parameters"], (
+            "a byte a weight, few numbers beside them"
+        )
     outputs = []
     for image in images:
         runner.feed(image)
@@ -105,3 +119,14 @@ def test_an_executable_tells_its_integer_kernels(quantised, images, tmp_path, mo
     exact = network.run(source.file(network.ONNX), np.concatenate(images), optimise=False)
     step = np.ptp(exact) / 255
     assert np.abs(np.concatenate(outputs) - exact).max() <= 3 * step
+
+
+def test_a_profile_tells_which_kernels_are_of_integers(quantised, built, images):
+    source = quantised("mobilenetv1@width=0.25")
+    profiled = Tvm().profile(built(source), host.Place("cpu", 0, 1))
+    profiled.feed(images[0])
+    for _ in range(2):
+        profiled.infer()
+    steps = [step for step in profiled.steps() if step.kind in ("convolution", "linear")]
+    assert len(steps) == len(source.facts["operators"])
+    assert {step.precision for step in steps} == {"int8"}

@@ -14,7 +14,9 @@ from dlas.host import Place
 from dlas.layers.codegen.profiling import Step, midmean
 from dlas.layers.codegen.tvm.runner import KERNELS, VirtualMachineRunner
 
+# What the names of kernels begin with.
 _SPARSE = ("csr", "bsr")
+_INTEGER = "integer"
 _MACHINE = "vm."  # begins the names of what the virtual machine does itself: it makes and frees arrays
 
 
@@ -103,7 +105,7 @@ def _step(call: Call, taken: Sequence[int], operator: bool) -> Step:
         kind=kind if operator else plain,
         seconds=midmean(taken) * 1e-9,
         implementation=plain,
-        precision="float32",
+        precision="int8" if plain.startswith(_INTEGER) else "float32",
         sparse=plain.startswith(_SPARSE),
         weights=call.shape if operator else (),
         activations=call.activations,
