@@ -1,5 +1,6 @@
 """Executables for other devices: linked for their architecture, run by a server that a tracker knows."""
 
+import json
 import socket
 import subprocess
 import sys
@@ -76,6 +77,7 @@ def test_objects_are_of_the_devices_architecture(architecture, isa, source, tmp_
     monkeypatch.setattr(linking, "linker", lambda asked: (sys.executable, "-c", COPY))
     executable = compiled(source, architecture, isa, tmp_path)
     assert elf_machine(executable.file("network.so")) == MACHINES[architecture]
+    assert json.loads(executable.file("kernels.json").read_text())["isa"] == isa
 
 
 @pytest.mark.slow

@@ -46,10 +46,12 @@ def build(
         lowering, table = _settled(imported, lowering, emitter, operators)
     walked = walk(imported, emitter, lowering)
     module = scheduling.kernels(walked.module, chosen, schedule, traces)
-    linking.export(compiled(module, chosen), out / LIBRARY, target.architecture)
+    executable = compiled(module, chosen)
+    linking.export(executable, out / LIBRARY, target.architecture)
+    isa = machinecode.isa_of(machinecode.disassembly(executable, out / LIBRARY, target.architecture))
     kernels = _kernels(operators, walked.lowered)
     copies = {"copies": walked.copies, "copied_bytes": walked.copied}
-    listed = {"isa": chosen.isa, "kernels": [asdict(kernel) for kernel in kernels], **copies}
+    listed = {"isa": isa, "kernels": [asdict(kernel) for kernel in kernels], **copies}
     (out / KERNELS).write_text(json.dumps(listed, indent=1), encoding="utf-8")
     return {"weights_size": constants_size(module), **copies, **table}
 

@@ -1,5 +1,10 @@
-"""From scheduled kernels to machine code."""
+"""From scheduled kernels to machine code, and which instructions it holds."""
 
+import platform
+import re
+import shutil
+import subprocess
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dlas.tensorir.machine import Machine
@@ -16,3 +21,37 @@ def compiled(module: "ir.IRModule", chosen: Machine) -> Any:
     target = tvm.target.Target({"kind": "llvm", "mcpu": chosen.cpu, "num-cores": 1, **system})
     with tvm.transform.PassContext(opt_level=3, config={"s_tir.LoopPartition": {"partition_const_loop": True}}):
         return tvm.compile(module, target=target)
+
+
+def assembly(executable: Any) -> str:
+    """The instructions of a compiled module; the compiler generates them once more."""
+    return "".join(library.inspect_source("asm") for library in executable.mod.imports)
+
+
+def disassembly(executable: Any, library: Path, architecture: str) -> str:
+    """The instructions in the shared library of a compiled module, for the architecture by that name.
+
+    They are the compiler's where there is no disassembler for it, which takes ten times as long.
+    """
+    tool = shutil.which("objdump") if architecture == platform.machine() else None
+    if tool:
+        argv = [tool, "--disassemble", "--no-show-raw-insn", str(library)]
+        done = subprocess.run(argv, capture_output=True, text=True, check=False)
+        if not done.returncode:
+            return done.stdout
+    return assembly(executable)
+
+
+# Operations and registers that no narrower instruction set has, the widest first.
+_SHOWN = {
+    "amx": re.compile(r"\btdp\w+\s"),
+    "avx512-vnni": re.compile(r"\bvpdpbusds?\s"),
+    "avx512": re.compile(r"%zmm|%[xy]mm(1[6-9]|2\d|3[01])\b|%k[0-7]\b"),
+    "avx2": re.compile(r"%ymm"),
+    "neon": re.compile(r"\bv\d+\.\d*[bhsd]\b"),
+}
+
+
+def isa_of(instructions: str) -> str:
+    """The widest instruction set that instructions belong to, as assembler spells them (AT&T's on x86)."""
+    return next((isa for isa, pattern in _SHOWN.items() if pattern.search(instructions)), "not told")

@@ -60,7 +60,7 @@ def _source(network: Artifact, lowering: Lowering, target: Target) -> Source:
 
 
 def _picked(found: Sequence[Work], frozen: Mapping[str, Record | None]) -> dict[int, Parameters]:
-    """Parameters of every site whose task's best record is not the default."""
+    """Parameters of every site whose task's best record is one of the template's, the default among them."""
     taken = {work: frozen[work.task.key] for work in found}
     own = {work: record for work, record in taken.items() if record and record.space == TEMPLATE}
     return {site: dict(record.candidate) for work, record in own.items() for site in work.sites}
