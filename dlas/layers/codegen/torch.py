@@ -90,10 +90,12 @@ class Torch:
         """The same under PyTorch's profiler."""
         from dlas.layers.codegen import profile_torch
 
-        return profile_torch.Recorded(self.load(executable, place), _KINDS)
+        runner = self.load(executable, place)
+        torch_lowered.mark(runner.module, runner.lowered)
+        return profile_torch.Recorded(runner, _KINDS, runner.lowered)
 
     def deploy(self, executable: Artifact, place: Place, out: Path) -> "Deployment":
-        """The module's graph."""
+        """The module's graph; raises Inapplicable where it multiplies compressed rows."""
         from dlas.layers.codegen import deploy_torch
 
         return deploy_torch.deploy(executable, place, out)
@@ -122,10 +124,10 @@ class _Runner:
         self._mode.__enter__()  # for the rest of this process
         self._device = _device(place)
         self._type: torch.dtype = getattr(torch, precision)
-        self._module = module.to(self._device, self._type)
-        self._lowered = lowered
+        self.module = module.to(self._device, self._type)
+        self.lowered = lowered or {}
         self._format = torch.contiguous_format if lowered else torch.channels_last
-        self._module.to(memory_format=self._format)  # type: ignore[call-overload]
+        self.module.to(memory_format=self._format)  # type: ignore[call-overload]
 
     def feed(self, images: Images) -> None:
         import torch
@@ -134,7 +136,7 @@ class _Runner:
         self._input = image.contiguous(memory_format=self._format)
 
     def infer(self) -> None:
-        self._output = self._module(self._input)
+        self._output = self.module(self._input)
         if self._device.type == "cuda":
             self._wait()
 
@@ -149,10 +151,10 @@ class _Runner:
     def evidence(self) -> Evidence:
         import torch
 
-        if self._lowered:
-            found = torch_lowered.kernels(self._module, self._lowered, self.infer, _precision)
+        if self.lowered:
+            found = torch_lowered.kernels(self.module, self.lowered, self.infer, precision_of)
         else:
-            _check_layout(self._module, self.infer)
+            _check_layout(self.module, self.infer)
             found = self._kernels()
         on_cpu = self._device.type == "cpu"
         isa = torch.backends.cpu.get_cpu_capability().lower() if on_cpu else torch.cuda.get_device_name(self._device)
@@ -166,7 +168,7 @@ class _Runner:
             self.infer()
         ran = [event for event in profile.kineto_results.events() if event.name() in _KINDS]
         return tuple(
-            Kernel(f"{event.name()}#{i}", _KINDS[event.name()], event.name(), _precision(event.dtypes()))
+            Kernel(f"{event.name()}#{i}", _KINDS[event.name()], event.name(), precision_of(event.dtypes()))
             for i, event in enumerate(ran)
         )
 
@@ -189,7 +191,7 @@ def _check_layout(module: "torch.nn.Module", infer: Callable[[], None]) -> None:
         raise BuildFailed(f"codegen torch is channels last, but none of {len(seen)} convolutions was given such images")
 
 
-def _precision(types: Sequence[str]) -> str:
+def precision_of(types: Sequence[str]) -> str:
     """The precision of the tensors that an operator was given."""
     given = {_TYPES.get(kind, kind) for kind in types if kind in _TYPES}
     return given.pop() if len(given) == 1 else "unknown"

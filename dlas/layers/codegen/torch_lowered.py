@@ -2,7 +2,7 @@
 
 import json
 import shutil
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,10 +16,11 @@ if TYPE_CHECKING:
 
 STATE = "lowered.safetensors"
 LOWERED = "lowered.json"
-_RANGE = "operator "
+RANGE = "operator "  # begins the name of the range around an operator's forward pass
 # Calls that multiply → the primitive that such a product is.
 _PRODUCTS = {"aten::_sparse_mm": "csr-gemm", "aten::bmm": "gemm", "aten::addmm": "gemm", "aten::mm": "gemm"}
 _VALUES = ("weight", "values")
+_ROWS = "pointers"  # what compressed rows have and dense ones have not
 Precision = Callable[[Sequence[str]], str]
 
 
@@ -64,6 +65,11 @@ def read(executable: Artifact) -> "tuple[nn.Module, dict[str, str]]":
     return module.eval(), kinds
 
 
+def is_sparse(module: "nn.Module") -> bool:
+    """Whether an operator of it multiplies compressed rows."""
+    return any(name.rpartition(".")[2] == _ROWS for name, _ in module.named_buffers())
+
+
 def _operators(module: "nn.Module") -> "Iterator[tuple[str, nn.Module]]":
     from torch import nn
 
@@ -88,24 +94,32 @@ def kernels(
     """What each of the operators, in the order in which they ran, called: read from a profile of one run."""
     import torch
 
-    handles = [hook for name in kinds for hook in _marked(module.get_submodule(name), name)]
+    handles = mark(module, kinds)
     with torch.autograd.profiler.profile(record_shapes=True) as profile:
         run()
     for handle in handles:
         handle.remove()
     events = list(profile.kineto_results.events())
-    ranges = sorted((e for e in events if e.name().startswith(_RANGE)), key=lambda e: e.start_ns())
-    named = ((r.name().removeprefix(_RANGE), _within(events, r)) for r in ranges)
-    return tuple(_kernel(name, kinds[name], called, precision) for name, called in named)
+    ranges = sorted((e for e in events if e.name().startswith(RANGE)), key=lambda e: e.start_ns())
+    return tuple(kernel(_within(events, each), kinds, precision) for each in ranges)
 
 
-def _kernel(name: str, kind: str, called: list[Any], precision: Precision) -> Kernel:
-    """The outermost product among the calls; a convolution that is none of ours is called by its own name."""
+def kernel(called: Sequence[Any], kinds: Mapping[str, str], precision: Precision) -> Kernel:
+    """The outermost product among an operator's calls, the first of which is its range.
+
+    A convolution that is none of ours is called by its own name.
+    """
+    name = called[0].name().removeprefix(RANGE)
     product = next((c for c in called if c.name() in _PRODUCTS or "convolution" in c.name()), called[0])
     primitive = _PRODUCTS.get(product.name(), "")
     unfolded = "aten::im2col + " if any(c.name() == "aten::im2col" for c in called) else ""
     sparse = primitive.startswith("csr")
-    return Kernel(name, kind, unfolded + product.name(), precision(product.dtypes()), sparse, primitive)
+    return Kernel(name, kinds[name], unfolded + product.name(), precision(product.dtypes()), sparse, primitive)
+
+
+def mark(module: "nn.Module", names: Iterable[str]) -> list[Any]:
+    """Put a range around each of the operators in every profile from now on; the hooks that do so."""
+    return [hook for name in names for hook in _marked(module.get_submodule(name), name)]
 
 
 def _marked(module: "nn.Module", name: str) -> Iterator[Any]:
@@ -116,7 +130,7 @@ def _marked(module: "nn.Module", name: str) -> Iterator[Any]:
 
     def begin(*_: Any) -> None:
         opened.append(ExitStack())
-        opened[-1].enter_context(torch.profiler.record_function(_RANGE + name))
+        opened[-1].enter_context(torch.profiler.record_function(RANGE + name))
 
     def end(*_: Any) -> None:
         opened.pop().close()
@@ -128,4 +142,9 @@ def _marked(module: "nn.Module", name: str) -> Iterator[Any]:
 def _within(events: list[Any], span: Any) -> list[Any]:
     """What ran during a range, the outermost of nested calls first."""
     first, last = span.start_ns(), span.start_ns() + span.duration_ns()
-    return sorted((e for e in events if first <= e.start_ns() < last), key=lambda e: e.start_ns())
+    return sorted((e for e in events if first <= e.start_ns() < last), key=outermost_first)
+
+
+def outermost_first(event: Any) -> tuple[int, int]:
+    """What to sort the events of a profile by."""
+    return event.start_ns(), -event.duration_ns()

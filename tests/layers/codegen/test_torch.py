@@ -8,7 +8,7 @@ from dlas.host import Place
 torch = pytest.importorskip("torch")
 
 from dlas.errors import BuildFailed  # noqa: E402
-from dlas.layers.codegen.torch import _check_layout, _precision, _Runner  # noqa: E402
+from dlas.layers.codegen.torch import _check_layout, _Runner, precision_of  # noqa: E402
 
 
 @pytest.mark.parametrize("precision", ["float32", "float16", "bfloat16"])
@@ -29,9 +29,9 @@ def test_every_operator_tells_the_precision_of_the_tensors_that_it_was_given(req
 
 
 def test_an_operator_with_tensors_of_two_precisions_computes_in_neither():
-    assert _precision(["float", "float", "ScalarList"]) == "float32"
-    assert _precision(["c10::Half", "float"]) == "unknown"
-    assert _precision([]) == "unknown"
+    assert precision_of(["float", "float", "ScalarList"]) == "float32"
+    assert precision_of(["c10::Half", "float"]) == "unknown"
+    assert precision_of([]) == "unknown"
 
 
 def test_convolutions_that_are_given_other_layouts_are_told():
