@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from dlas.layers.primitive.tvm.buffers import argument, extents
-from dlas.layers.primitive.tvm.csr_planes import Planes
+from dlas.layers.primitive.tvm.csr_planes import Planes, widest
 from dlas.tensorir.emitter import FUSABLE, Emitter, widened
 from dlas.tensorir.layout import stored
 from dlas.tensorir.machine import Machine
@@ -37,7 +37,7 @@ class Tiles:
 
 def tiles(planes: Planes, registers: int) -> list[Tiles]:
     """Tiles of nearly equal size, as few as the registers allow."""
-    most = planes.most or (registers - _KEPT if registers < _MANY else _MOST)
+    most = planes.most or widest(registers)
     lanes, total = planes.vector, planes.vectors
     count = -(-total // most)
     small, larger = divmod(total, count)
@@ -51,10 +51,6 @@ def tiles(planes: Planes, registers: int) -> list[Tiles]:
             groups.append(Tiles(at, same, vectors, -1))
         at += same * vectors * lanes
     return [*groups, Tiles(at, 1, small, end)] if moved else groups
-
-
-_KEPT = 4  # registers for the value, the addresses' neighbours, the compiler
-_MANY, _MOST = 32, 14  # beyond 14 vectors a row's offsets cost nothing any more
 
 
 def csr(operator: Convolution, planes: Planes, entries: int, emitter: Emitter) -> Any:

@@ -91,11 +91,13 @@ def slab(operator: Convolution, lanes: int, height: int) -> Planes:
 
 
 def variants(operator: Convolution, planes: Planes, layout: Layout, registers: int) -> list[Parameters]:
-    """Heights of slabs, where a layout has some, and vectors of a tile, each number of tiles once."""
+    """Heights of slabs, where a layout has some, and vectors of a tile, each number of tiles once; not the default."""
     found: list[Parameters] = []
     for height in heights(operator) if layout is slabs else [planes.height]:
         vectors = planes.vectors if height == planes.height else slab(operator, planes.lanes, height).vectors
         sizes = {-(-vectors // most): most for most in range(registers - _LEAST_FREE, 0, -1) if most <= vectors}
+        if height == planes.height:
+            del sizes[-(-vectors // widest(registers))]
         found += [{"height": height, "most": most} for most in sizes.values()]
     return found
 
@@ -108,6 +110,15 @@ def picked(operator: Convolution, planes: Planes, taken: Parameters) -> Planes:
 
 
 _LEAST_FREE = 2  # registers that a tile leaves, for a value and a vector of pixels
+
+
+def widest(registers: int) -> int:
+    """Vectors of a tile where nothing else was chosen."""
+    return registers - _KEPT if registers < _MANY else _MOST
+
+
+_KEPT = 4  # registers for the value, the addresses' neighbours, the compiler
+_MANY, _MOST = 32, 14  # beyond 14 vectors a row's offsets cost nothing any more
 
 
 def _cost(planes: Planes) -> float:

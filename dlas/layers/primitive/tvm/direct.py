@@ -27,7 +27,7 @@ class Direct:
         def weight_at(tensor: Any, _: Any, v: Any, c: Any, i: Any, j: Any) -> Any:
             return tensor[i, j, c, v]
 
-        tile = tiles.chosen(emitter, operator, out // lanes)
+        tile = tiles.chosen(emitter, operator, out // lanes, tiles.whole)
         attrs = {"schedule": f"{SCHEDULES}.direct", "lanes": lanes, **tile.attrs}
         expression = expressions.convolution(operator, image.block, out, lanes, weight_at, attrs)
         var = emitter.compute("direct", expression, image.var, packing.hwio(operator, lanes))
@@ -55,7 +55,7 @@ def depthwise(emitter: Emitter, operator: Convolution, image: Value, name: str) 
     lanes = emitter.machine.lanes
     block = channels_last(image.shape[1], lanes)
     image = emitter.reblocked(image, block)
-    tile = tiles.chosen_depthwise(emitter, operator)
+    tile = tiles.chosen_depthwise(emitter, operator, tiles.without_bands(operator, emitter.machine))
     attrs = {"schedule": f"{SCHEDULES}.direct_depthwise", "lanes": lanes, **tile.attrs}
     expression = expressions.depthwise(operator, block, attrs)
     var = emitter.compute("direct_depthwise", expression, image.var, packing.depthwise(operator, block))

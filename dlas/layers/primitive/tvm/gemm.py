@@ -24,7 +24,7 @@ class Gemm:
         else:
             image = last(emitter, image)
             weights = packing.hwio(operator, lanes)
-        tile = tiles.for_product(emitter, operator, out // lanes)
+        tile = tiles.chosen(emitter, operator, out // lanes, tiles.product(operator))
         copies = 0 if operator.pointwise else 1
         attrs = {"schedule": f"{SCHEDULES}.gemm", "lanes": lanes, "copies": copies, **tile.attrs}
         expression = expressions.product_of_patches(operator, image.block, out, lanes, attrs)

@@ -27,7 +27,7 @@ def convolution(emitter: Emitter, operator: Convolution, image: Value, zero: int
         image = emitter.reblocked(image, few if operator.groups == 1 else lanes)
     operator = operator if _aligned(operator, lanes) else replace(operator, weights=_dense(operator), groups=1)
     groups = blocks(expressions.span(operator, lanes), GROUP)
-    chosen = tiles.chosen(emitter, operator, blocks(operator.output[1], lanes))
+    chosen = tiles.chosen(emitter, operator, blocks(operator.output[1], lanes), tiles.whole)
     tile = replace(chosen, part=0, unroll=next(u for u in (4, 2, 3, 1) if groups % u == 0))
     attrs = {"schedule": f"{_SCHEDULES}.pack", "vnni": int(emitter.machine.vnni), **tile.attrs}
 
@@ -54,7 +54,7 @@ def convolution(emitter: Emitter, operator: Convolution, image: Value, zero: int
 
 
 def _depthwise(emitter: Emitter, operator: Convolution, image: Value, zero: int, name: str) -> Lowered:
-    tile = tiles.chosen_depthwise(emitter, operator)
+    tile = tiles.chosen_depthwise(emitter, operator, tiles.whole)
     attrs = {"schedule": "dlas.layers.primitive.tvm.schedules.depthwise", **tile.attrs}
     expression = expressions.depthwise(operator, image.block, attrs, zero)
     weights = packing.depthwise(operator, image.block).astype(np.int8)

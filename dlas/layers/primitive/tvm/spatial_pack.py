@@ -23,7 +23,7 @@ class SpatialPack:
             return self._depthwise(emitter, operator, emitter.reblocked(image, lanes))
         if image.block != PLAIN or image.shape[1] >= lanes:
             image = emitter.reblocked(image, lanes)
-        tile = tiles.chosen(emitter, operator, blocks(operator.output[1], lanes))
+        tile = tiles.chosen(emitter, operator, blocks(operator.output[1], lanes), tiles.packed(operator))
 
         def weight_at(tensor: Any, o: Any, v: Any, c: Any, i: Any, j: Any) -> Any:
             return tensor[o // tile.blocks, c, i, j, o % tile.blocks, v]
@@ -37,7 +37,7 @@ class SpatialPack:
 
     def _depthwise(self, emitter: Emitter, operator: Convolution, image: Value) -> Lowered:
         lanes = image.block
-        tile = tiles.chosen_depthwise(emitter, operator)
+        tile = tiles.chosen_depthwise(emitter, operator, tiles.whole)
         attrs = {"schedule": f"{_SCHEDULES}.depthwise", **tile.attrs}
         expression = expressions.depthwise(operator, lanes, attrs)
         var = emitter.compute("spatial_pack_depthwise", expression, image.var, packing.depthwise(operator, lanes))

@@ -1,9 +1,11 @@
 """Which register tile an operator gets."""
 
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import partial
 
 from dlas.layers.primitive.tvm import variants
+from dlas.tensorir.choices import Parameters
 from dlas.tensorir.emitter import Emitter
 from dlas.tensorir.machine import Machine
 from dlas.tensorir.operators import Convolution
@@ -34,33 +36,63 @@ class Tile:
 FIXED = Tile(1, 4, 1)  # `schedule=fixed`: one tile for all shapes
 
 
-def chosen(emitter: Emitter, operator: Convolution, outer: int) -> Tile:
+Read = Callable[[Tile], Tile]  # a tile as a schedule reads it: two that it reads the same are one
+
+
+def chosen(emitter: Emitter, operator: Convolution, outer: int, read: Read) -> Tile:
     """The tile of a dense convolution whose output has so many vectors of channels."""
     if emitter.schedule == "fixed":
-        return FIXED
+        return read(FIXED)
     default = for_convolution(operator, outer, emitter.machine)
     group_of = partial(_group, operator, outer, emitter.machine.lanes)
     others = partial(variants.of_convolution, default.attrs, operator, outer, emitter.machine.registers, group_of)
-    return Tile(**emitter.choices.pick(default.attrs, others))
+    return _picked(emitter, default, others, read)
 
 
-def chosen_depthwise(emitter: Emitter, operator: Convolution) -> Tile:
+def chosen_depthwise(emitter: Emitter, operator: Convolution, read: Read) -> Tile:
     """The tile of a depthwise convolution."""
     if emitter.schedule == "fixed":
-        return FIXED
+        return read(FIXED)
     default = for_depthwise(operator, emitter.machine)
     others = partial(variants.of_depthwise, default.attrs, operator.output, emitter.machine.registers)
-    return Tile(**emitter.choices.pick(default.attrs, others))
+    return _picked(emitter, default, others, read)
 
 
-def for_product(emitter: Emitter, operator: Convolution, outer: int) -> Tile:
-    """The tile of a product of patches; a panel of them stays in the second cache."""
-    tile = chosen(emitter, operator, outer)
+def _picked(emitter: Emitter, default: Tile, others: Callable[[], Sequence[Parameters]], read: Read) -> Tile:
+    def different() -> Sequence[Parameters]:
+        return [read(Tile(**other)).attrs for other in others()]
+
+    return Tile(**emitter.choices.pick(read(default).attrs, different))
+
+
+def whole(tile: Tile) -> Tile:
+    """Where all of a tile is read."""
+    return tile
+
+
+def packed(operator: Convolution) -> Read:
+    """Where kernel rows and columns are unrolled instead of input channels, unless there is but one of each."""
+    unroll = _unrolled(operator)
+    return whole if operator.kernel == (1, 1) else lambda tile: replace(tile, unroll=unroll)
+
+
+def without_bands(operator: Convolution, machine: Machine) -> Read:
+    """Where the rows of a depthwise convolution follow each other whatever its tile."""
+    rows = for_depthwise(operator, machine).rows
+    return lambda tile: replace(tile, rows=rows)
+
+
+def product(operator: Convolution) -> Read:
+    """Where patches are multiplied: a tile has one row of pixels; a panel of patches stays in the second cache."""
     patch = 4 * operator.image[1] * operator.kernel[0] * operator.kernel[1]
     pixels = operator.output[2] * operator.output[3]
-    columns = min(pixels, tile.rows * tile.columns)
-    panel = pixels if operator.pointwise else max(1, _PANEL // patch // columns) * columns
-    return replace(tile, rows=1, columns=columns, panel=min(panel, pixels))
+
+    def read(tile: Tile) -> Tile:
+        columns = min(pixels, tile.rows * tile.columns)
+        panel = pixels if operator.pointwise else max(1, _PANEL // patch // columns) * columns
+        return replace(tile, rows=1, columns=columns, panel=min(panel, pixels))
+
+    return read
 
 
 _PANEL = 128 << 10  # bytes of patches
