@@ -2,9 +2,11 @@
 
 import os
 import shutil
+import subprocess
 import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -27,6 +29,7 @@ if TYPE_CHECKING:
 
 PACKAGE, IDLE = "network.pt2", "idle.pt2"
 _COMPILER, _CHOSEN = "g++", "CXX"  # what Inductor calls, and the variable that names another
+_ANSWER = 60.0  # s that a compiler may take to tell its version
 # Instruction set → processor that the compiler is told, and bits of a vector in Inductor's own loops.
 _MACHINES = {
     "avx2": ("haswell", 256),
@@ -60,9 +63,13 @@ class TorchCompile:
 
     python: str = parameter(PYTHON, "", locator=True)
 
+    def ingredients(self) -> dict[str, Any]:
+        """The compiler of the loops, which torch's version does not tell."""
+        return {"compiler": _version(_compiler())}
+
     def needs(self, stack: "Stack", host: "Host") -> str | None:
         """A C++ compiler, and an instruction set that code is written for."""
-        if shutil.which(os.environ.get(_CHOSEN, _COMPILER)) is None:
+        if not _compiler():
             return f"codegen torch-compile: nothing here compiles C++; install g++, or name a compiler in ${_CHOSEN}"
         return None if host.isas else "codegen torch-compile: this processor has no instruction set that it writes for"
 
@@ -89,6 +96,23 @@ class TorchCompile:
     def idle(self, executable: Artifact, place: Place) -> "_Runner":
         """The package beside the network's that gives back its input."""
         return _Runner(executable.file(IDLE), place)
+
+
+def _compiler() -> str:
+    """Path of the C++ compiler that Inductor calls; empty without one."""
+    return shutil.which(os.environ.get(_CHOSEN, _COMPILER)) or ""
+
+
+@cache
+def _version(compiler: str) -> str:
+    """What a compiler calls itself, the first line of it; empty where it does not say."""
+    if not compiler:
+        return ""
+    try:
+        asked = subprocess.run([compiler, "--version"], capture_output=True, timeout=_ANSWER, check=False)
+    except (OSError, subprocess.TimeoutExpired):
+        return ""  # building will tell what is wrong with it
+    return asked.stdout.partition(b"\n")[0].decode(errors="replace")
 
 
 def _package(module: "torch.nn.Module", image: "torch.Tensor", target: Target, out: Path) -> None:

@@ -15,6 +15,7 @@ from dlas.fingerprint import file_digest
 from dlas.host import Host, Place, Target
 from dlas.layers.codegen import torch_compile
 from dlas.layers.codegen.torch_compile import TorchCompile
+from dlas.realise import realisation
 from dlas.registry import parse
 from dlas.stack import Stack
 
@@ -66,6 +67,27 @@ def test_it_computes_what_the_module_computes_and_shows_every_kernel(module, tmp
     assert (evidence.precision, evidence.threads) == ("float32", 1)
     assert sum(kernel.kind == "convolution" for kernel in evidence.kernels) == 9
     assert facts["weights_size"] == sum(value.nbytes for value in module.state_dict().values())
+
+
+def test_another_compiler_makes_an_executable_stale_and_another_path_of_the_same_does_not(tmp_path, monkeypatch):
+    keys = {}
+    for name, version in {"first": "12.2.0", "same": "12.2.0", "later": "14.1.0"}.items():
+        compiler = tmp_path / name
+        compiler.write_text(f"#!/bin/sh\necho 'g++ (Debian) {version}'\necho Copyright")
+        compiler.chmod(0o755)
+        monkeypatch.setenv("CXX", str(compiler))
+        keys[name] = realisation(Stack(codegen="torch-compile"), (), HOST).executable.key
+    assert keys["first"] == keys["same"] != keys["later"]
+    monkeypatch.setenv("CXX", str(tmp_path / "nowhere"))
+    assert TorchCompile().ingredients() == {"compiler": ""}
+
+
+def test_a_compiler_that_cannot_be_run_is_no_reason_for_a_plan_to_fail(tmp_path, monkeypatch):
+    compiler = tmp_path / "compiler"
+    compiler.write_bytes(b"\x00")
+    compiler.chmod(0o755)
+    monkeypatch.setenv("CXX", str(compiler))
+    assert TorchCompile().ingredients() == {"compiler": ""}
 
 
 def test_without_a_compiler_it_says_what_to_install(monkeypatch):
