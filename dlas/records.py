@@ -86,10 +86,6 @@ class Records:
         """Every record, the oldest first; raises StoreError for a damaged line."""
         return [Record(**line["record"]) for line in self._lines() if "record" in line]
 
-    def of(self, key: str) -> list[Record]:
-        """The records of one task."""
-        return [record for record in self.all() if record.key == key]
-
     def settled(self) -> dict[tuple[str, str], int]:
         """Task and space → the most trials that it was searched with."""
         found: dict[tuple[str, str], int] = {}

@@ -5,10 +5,9 @@ import os
 import tempfile
 from collections.abc import Callable, Iterable, Iterator
 
-from dlas.layers.codegen import Kernel
+from dlas.layers.codegen import Kernel, precision_named
 
 _KINDS = {"convolution": "convolution", "inner_product": "linear", "matmul": "linear"}
-_TYPES = {"f32": "float32", "f16": "float16", "bf16": "bfloat16", "s8": "int8", "u8": "int8"}
 _STDOUT = 1
 # onednn_verbose,v1,primitive,exec,cpu,convolution,brgconv:avx2,forward_inference,src:f32::blocked:acdb::f0 …
 _ENGINE, _PRIMITIVE, _KERNEL, _TENSORS = "cpu", 1, 2, 4
@@ -46,5 +45,5 @@ def kernels(lines: Iterable[str]) -> Iterator[Kernel]:
 
 def _precision(tensors: str) -> str:
     """The one type of source and weights, `unknown` where they differ."""
-    types = {_TYPES.get(tensor.split(":")[1]) for tensor in tensors.split() if tensor.startswith(("src", "wei"))}
-    return (types.pop() if len(types) == 1 else None) or "unknown"
+    types = {precision_named(tensor.split(":")[1]) for tensor in tensors.split() if tensor.startswith(("src", "wei"))}
+    return types.pop() if len(types) == 1 else "unknown"

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 MODEL = "model.onnx"
 _ERRORS_ONLY = 3
-_IR = 10  # of ONNX, that of opset 20
+IR = 10  # of ONNX, that of opset 20
 _KINDS = {
     **dict.fromkeys(("Conv", "FusedConv", "QLinearConv", "ConvInteger"), "convolution"),
     **dict.fromkeys(
@@ -162,7 +162,7 @@ def _identity(shape: Sequence[int]) -> bytes:
     node = helper.make_node("Identity", [networks.INPUT], [networks.OUTPUT])
     graph = helper.make_graph([node], "idle", ends[:1], ends[1:])
     opset = helper.make_opsetid("", networks.OPSET)
-    written: bytes = helper.make_model(graph, opset_imports=[opset], ir_version=_IR).SerializeToString()
+    written: bytes = helper.make_model(graph, opset_imports=[opset], ir_version=IR).SerializeToString()
     return written
 
 

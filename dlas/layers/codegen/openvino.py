@@ -78,7 +78,7 @@ class OpenVino:
         core = openvino.Core()
         core.set_property(_device(core, place).partition(".")[0], {"PERF_COUNT": True})
         runner = self._load(core, executable, place)
-        return profile_openvino.Counted(runner, runner.compiled, runner.request)
+        return profile_openvino.Counted(runner, runner.compiled, runner.request, _KINDS)
 
     def deploy(self, executable: Artifact, place: Place, out: Path) -> "Deployment":
         """The intermediate representation, and the properties that it is compiled with."""

@@ -10,6 +10,7 @@ import numpy as np
 
 from dlas.data import Images
 from dlas.errors import BuildFailed
+from dlas.layers.codegen.onnxruntime import IR
 from dlas.layers.codegen.profiling import Step, midmean
 from dlas.network import OPSET
 
@@ -25,7 +26,6 @@ _RUN = "model_run"
 _BLOCKED = "_nchwc"  # what the layout transformer appends to names
 _TRIVIAL_RUNS = 40
 _RESOLUTION = 1e-6  # s
-_IR = 10  # of ONNX, that of opset 20
 
 
 class Traced:
@@ -106,7 +106,7 @@ def _trivial() -> bytes:
         helper.make_tensor(name, TensorProto.FLOAT, [], [value]) for name, value in (("b", -1.0), ("c", 1.0))
     )
     written: bytes = helper.make_model(
-        graph, opset_imports=[helper.make_opsetid("", OPSET)], ir_version=_IR
+        graph, opset_imports=[helper.make_opsetid("", OPSET)], ir_version=IR
     ).SerializeToString()
     return written
 

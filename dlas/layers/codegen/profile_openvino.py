@@ -13,7 +13,6 @@ if TYPE_CHECKING:
 
     from dlas.layers.codegen import Runner
 
-_KINDS = {"Convolution": "convolution", "FullyConnected": "linear", "MatMul": "linear", "Gemm": "linear"}
 _ENDS = ("Input", "Output", "Const")
 # A counter adds whole microseconds, rounded down: on average half of one is lost in each inference.
 _LOST = 0.5
@@ -28,10 +27,18 @@ class Counted:
     inference, which is slow, is taken off.
     """
 
-    def __init__(self, runner: "Runner", compiled: "openvino.CompiledModel", request: "openvino.InferRequest") -> None:
+    def __init__(
+        self,
+        runner: "Runner",
+        compiled: "openvino.CompiledModel",
+        request: "openvino.InferRequest",
+        kinds: Mapping[str, str],
+    ) -> None:
+        """`kinds` are those of the plug-in's node types."""
         self._runner = runner
         self._compiled = compiled
         self._request = request
+        self._kinds = kinds
         self._inferences = 0
         self._first: Mapping[str, float] = {}
 
@@ -73,7 +80,7 @@ class Counted:
             covers = tuple(filter(None, _fact(node, "originalLayersNames").split(",")))
             yield Step(
                 name=name,
-                kind=_KINDS.get(kind, kind),
+                kind=self._kinds.get(kind, kind),
                 seconds=seconds[name],
                 implementation=implementation,
                 precision=precision_named(implementation),
