@@ -65,6 +65,16 @@ def test_each_level_gives_the_same_numbers_by_the_operators_of_its_own(network, 
         assert np.abs(runner.output() - runners["basic"].output()).max() < 1e-4
 
 
+def test_an_operator_of_the_runtimes_own_domain_that_the_network_brought_contradicts_no_level(network, tmp_path):
+    model = onnx.load(network.file(ONNX))
+    model.graph.node[1].CopyFrom(helper.make_node("Gelu", ["sums"], ["logits"], domain="com.microsoft"))
+    model.opset_import.append(helper.make_opsetid("com.microsoft", 1))
+    onnx.save(model, tmp_path / ONNX)
+    changed = artifact(tmp_path, network.facts)
+    kernels = loaded(changed, tmp_path / "basic", "basic").evidence().kernels
+    assert [kernel.implementation for kernel in kernels] == ["ai.onnx:Conv"]
+
+
 def test_a_level_that_the_runtime_did_not_keep_is_told():
     from onnxruntime import GraphOptimizationLevel as Level
 
