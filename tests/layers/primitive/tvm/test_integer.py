@@ -108,20 +108,54 @@ def wanted(operator, image):
     return (np.rint(np.clip(product, -OUT_ZERO, 255 - OUT_ZERO))).astype(np.float32) * OUT
 
 
+def shape_of(operator):
+    return (operator.rows, len(operator.weights)) if isinstance(operator, Linear) else operator.image
+
+
+def compiled(operator, isa, schedule="default"):
+    """The operator as an executable."""
+    from tvm import relax
+
+    emitter = Emitter(relax.BlockBuilder(), machine(isa), schedule)
+    walked = walk(quantised(operator, shape_of(operator)), emitter, SpatialPack())
+    assert [found.precision for found in walked.lowered] == ["int8"]
+    return machinecode.compiled(scheduling.kernels(walked.module, machine(isa), schedule), machine(isa))
+
+
 def check(operator, isa, schedule):
     import tvm
-    from tvm import relax
     from tvm.runtime.vm import VirtualMachine
 
     if isa not in host.probe().isas:
         pytest.skip(f"this processor has no {isa}")
-    shape = (operator.rows, len(operator.weights)) if isinstance(operator, Linear) else operator.image
-    walked = walk(quantised(operator, shape), Emitter(relax.BlockBuilder(), machine(isa), schedule), SpatialPack())
-    kernels = scheduling.kernels(walked.module, machine(isa), schedule)
-    call = VirtualMachine(machinecode.compiled(kernels, machine(isa)), tvm.cpu())["main"]
-    image = np.random.default_rng(3).normal(1.0, 1.5, shape).astype(np.float32)
-    assert [found.precision for found in walked.lowered] == ["int8"]
+    call = VirtualMachine(compiled(operator, isa, schedule), tvm.cpu())["main"]
+    image = np.random.default_rng(3).normal(1.0, 1.5, shape_of(operator)).astype(np.float32)
     np.testing.assert_array_equal(call(tvm.runtime.tensor(image)).numpy(), wanted(operator, image))
+
+
+def integers(*shape):
+    return np.random.default_rng(4).integers(-128, 128, shape).astype(np.float32)
+
+
+# Whatever this processor has: what is compiled here may run elsewhere.
+@pytest.mark.parametrize(
+    "operator",
+    [
+        Convolution(integers(20, 5, 3, 3), (1, 5, 7, 7), padding=(1, 1, 1, 1)),
+        Convolution(integers(32, 16, 3, 3), (1, 32, 6, 6), padding=(1, 1, 1, 1), groups=2),
+        Linear(integers(7, 33), 3),
+    ],
+    ids=["convolution", "groups", "linear"],
+)
+@pytest.mark.parametrize("isa", ["avx512-vnni", "amx"])
+def test_four_products_are_one_instruction(isa, operator):
+    assembly = machinecode.assembly(compiled(operator, isa))
+    assert "vpdpbusd\t" in assembly
+    assert machinecode.isa_of(assembly) == "avx512-vnni"
+
+
+def test_below_vnni_there_is_no_such_instruction():
+    assert machinecode.isa_of(machinecode.assembly(compiled(Linear(integers(7, 33), 3), "avx512"))) == "avx512"
 
 
 @pytest.mark.parametrize(("isa", "schedule"), HOW)
@@ -135,8 +169,7 @@ def test_convolutions_are_exact(isa, schedule, operator):
 @pytest.mark.parametrize(("isa", "schedule"), HOW)
 @pytest.mark.parametrize(("rows_", "inputs", "outputs"), [(1, 64, 10), (3, 7, 33), (1, 1, 1)])
 def test_linear_operators_are_exact(isa, schedule, rows_, inputs, outputs):
-    weights = np.random.default_rng(4).integers(-128, 128, (inputs, outputs))
-    check(Linear(weights.astype(np.float32), rows_), isa, schedule)
+    check(Linear(integers(inputs, outputs), rows_), isa, schedule)
 
 
 @pytest.mark.parametrize(("groups", "per_group"), [(8, 8), (16, 4), (4, 12), (6, 6), (2, 5)])
