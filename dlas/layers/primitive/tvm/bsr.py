@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from dlas.layers.primitive.tvm import bsr_kernel
+from dlas.layers.primitive.tvm import bsr_kernel, packing
 from dlas.layers.primitive.tvm.bsr_kernel import HEIGHT, Sizes
 from dlas.layers.primitive.tvm.spatial_pack import SpatialPack
 from dlas.tensorir.emitter import Emitter, Lowered, Value
@@ -65,7 +65,7 @@ def _occupied(matrix: Weights) -> NDArray[np.bool_]:
 
 def compressed(sizes: Sizes) -> tuple[Weights, NDArray[np.int32], NDArray[np.int32]]:
     """Blocks (count x 16), where each one's first pixel lies in the padded image, and pointers for each block row."""
-    matrix = _all_channels(sizes.operator)
+    matrix = packing.all_channels(sizes.operator).reshape(len(sizes.operator.weights), -1)
     occupied = _occupied(matrix)
     row, column = np.nonzero(occupied)
     count = len(occupied)
@@ -80,13 +80,3 @@ def compressed(sizes: Sizes) -> tuple[Weights, NDArray[np.int32], NDArray[np.int
     if offsets.max() > np.iinfo(np.int32).max:
         raise OverflowError("offsets of a sparse convolution beyond 32 bits")
     return np.ascontiguousarray(values, np.float32), offsets.astype(np.int32), pointers.astype(np.int32)
-
-
-def _all_channels(operator: Convolution) -> Weights:
-    """OC x (C KH KW) over the channels of all groups."""
-    outputs, per_group, high, wide = operator.weights.shape
-    whole = np.zeros((outputs, operator.image[1], high, wide), np.float32)
-    for output in range(outputs):
-        first = output // (outputs // operator.groups) * per_group
-        whole[output, first : first + per_group] = operator.weights[output]
-    return whole.reshape(outputs, -1)

@@ -3,14 +3,15 @@
 from dataclasses import dataclass
 from typing import Any
 
-from dlas.layers.primitive.tvm.buffers import argument, extents
+from dlas.layers.primitive.tvm.buffers import argument, even, extents, padded, unpack
 from dlas.tensorir.emitter import FUSABLE, widened
 from dlas.tensorir.layout import blocks, stored
 from dlas.tensorir.machine import Machine
 from dlas.tensorir.operators import Convolution
 
-ANCHOR, PAD, UNPACK = "anchor", "pad", "unpack"
+ANCHOR = "anchor"
 SCHEDULE = "dlas.layers.primitive.tvm.bsr_schedule.bsr"
+_KEPT = 4  # registers for weights, a pixel, the compiler
 HEIGHT = 16  # output channels of a block: two vectors of AVX2, one of AVX-512
 
 
@@ -40,11 +41,7 @@ class Sizes:
     @property
     def groups(self) -> list[tuple[int, int, int]]:
         """First column, count and size of tiles of a row; sizes differ by one at most."""
-        wide = self.operator.output[3]
-        count = -(-wide // ((self.machine.registers - 4) // self.vectors))
-        small, larger = divmod(wide, count)
-        found = [(0, larger, small + 1), (larger * (small + 1), count - larger, small)]
-        return [group for group in found if group[1]]
+        return even(self.operator.output[3], (self.machine.registers - _KEPT) // self.vectors)
 
     def offset(self, channel: Any, row: Any, column: Any) -> Any:
         """Where in the padded image the first output pixel reads, for a channel and a place in the kernel."""
@@ -68,25 +65,9 @@ def bsr(sizes: Sizes, entries: int, storage: str) -> Any:
             argument("pointers", (sizes.outer // sizes.vectors + 1,), "int32"),
         ]
         out = argument("out", stored(operator.output, lanes))
-        source = _padded(sizes, image) if any(operator.padding) else image
+        source = padded(operator, image, *sizes.padded) if any(operator.padding) else image
         _multiply(sizes, source, constants, out)
     return builder.get()
-
-
-def _padded(sizes: Sizes, image: Any) -> Any:
-    """The image with its border of zeros."""
-    from tvm.script.ir_builder import tirx
-
-    (_, _, high, wide), (top, left) = sizes.operator.image, sizes.operator.padding[:2]
-    batch, outer, _, _, lanes = (int(extent) for extent in image.shape)
-    shape = extents(batch, outer, *sizes.padded, lanes)
-    padded = tirx.sblock_alloc_buffer(shape)
-    with tirx.grid(*shape) as (n, c, h, w, v), tirx.sblock(PAD):
-        n, c, h, w, v = tirx.axis.remap("SSSSS", [n, c, h, w, v])
-        inside = tirx.And(tirx.And(h >= top, h < high + top), tirx.And(w >= left, w < wide + left))
-        pixel = tirx.if_then_else(inside, image[n, c, h - top, w - left, v], tirx.float32(0))
-        tirx.buffer_store(padded, pixel, [n, c, h, w, v])
-    return padded
 
 
 def _multiply(sizes: Sizes, source: Any, constants: list[Any], out: Any) -> None:
@@ -95,7 +76,7 @@ def _multiply(sizes: Sizes, source: Any, constants: list[Any], out: Any) -> None
 
     lanes, vectors = sizes.machine.lanes, sizes.vectors
     values, offsets, pointers = constants
-    batch, outer, high, wide, _ = (int(extent) for extent in out.shape)
+    batch, _, high, wide, _ = (int(extent) for extent in out.shape)
     entries = int(values.shape[0])
     sums = tirx.sblock_alloc_buffer(extents(batch, sizes.outer, high, wide, lanes))
     with tirx.grid(*extents(batch, sizes.outer // vectors, high, 1, 1)) as (n, o, h, y, z), tirx.sblock(ANCHOR):
@@ -115,9 +96,7 @@ def _multiply(sizes: Sizes, source: Any, constants: list[Any], out: Any) -> None
                     for v in range(vectors):
                         total = tile[tirx.ramp((p * vectors + v) * lanes, 1, lanes)]
                         tirx.buffer_store(sums, total, [n, first + v, h, column + p, tirx.ramp(0, 1, lanes)])
-    with tirx.grid(*extents(batch, outer, high, wide, lanes)) as (n, o, h, w, v), tirx.sblock(UNPACK):
-        n, o, h, w, v = tirx.axis.remap("SSSSS", [n, o, h, w, v])
-        tirx.buffer_store(out, sums[n, o, h, w, v], [n, o, h, w, v])
+    unpack(sums, out)
 
 
 def _tile(sizes: Sizes, source: Any, constants: list[Any], tile: Any, at: tuple[Any, ...]) -> None:

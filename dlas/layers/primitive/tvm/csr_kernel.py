@@ -3,14 +3,14 @@
 from dataclasses import dataclass
 from typing import Any
 
-from dlas.layers.primitive.tvm.buffers import argument, extents
+from dlas.layers.primitive.tvm.buffers import UNPACK, argument, extents
 from dlas.layers.primitive.tvm.csr_planes import Planes, widest
 from dlas.tensorir.emitter import FUSABLE, Emitter, widened
 from dlas.tensorir.layout import stored
 from dlas.tensorir.machine import Machine
 from dlas.tensorir.operators import Convolution
 
-ANCHOR, FILL, UNPACK = "anchor", "fill", "unpack"
+ANCHOR, FILL = "anchor", "fill"
 SCHEDULE = "dlas.layers.primitive.tvm.csr_schedule.csr"
 _IN_FLIGHT = 8  # sums that hide the latency of a multiply-add: 4 cycles, 2 a cycle
 

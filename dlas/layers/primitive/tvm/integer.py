@@ -1,5 +1,6 @@
 """Integer convolutions and linear operators: bytes times bytes, four products an instruction where there is VNNI."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -7,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dlas.layers.primitive.tvm import expressions, linear, packing, tiles
-from dlas.layers.primitive.tvm.expressions import ANCHOR
+from dlas.layers.primitive.tvm.expressions import ANCHOR, Expression
 from dlas.layers.primitive.tvm.vnni import GROUP
 from dlas.tensorir.emitter import Emitter, Lowered, Value, times
 from dlas.tensorir.layout import blocks, element, stored
@@ -25,32 +26,38 @@ def convolution(emitter: Emitter, operator: Convolution, image: Value, zero: int
     if operator.groups > 1 or image.block % GROUP:
         few = min(lanes, blocks(image.shape[1], GROUP) * GROUP)
         image = emitter.reblocked(image, few if operator.groups == 1 else lanes)
-    operator = operator if _aligned(operator, lanes) else replace(operator, weights=_dense(operator), groups=1)
+    if not _aligned(operator, lanes):
+        operator = replace(operator, weights=packing.all_channels(operator), groups=1)
     groups = blocks(expressions.span(operator, lanes), GROUP)
     chosen = tiles.chosen(emitter, operator, blocks(operator.output[1], lanes), tiles.whole)
     tile = replace(chosen, part=0, unroll=next(u for u in (4, 2, 3, 1) if groups % u == 0))
     attrs = {"schedule": f"{_SCHEDULES}.pack", "vnni": int(emitter.machine.vnni), **tile.attrs}
+    weights = _packed(packing.spread(operator, lanes), lanes, tile.blocks)
+    expression = _expression(operator, image.block, zero, lanes, attrs)
+    var = emitter.compute("integer_pack", expression, image.var, weights)
+    return Lowered(Value(var, operator.output, lanes), name, f"{tile} int8", precision="int8")
+
+
+def _expression(operator: Convolution, block: int, zero: int, lanes: int, attrs: Mapping[str, Any]) -> Expression:
+    """Sums over four input channels at a time of an image with one block; `weights` are `_packed`."""
 
     def expression(tensor: Any, weights: Any) -> Any:
         from tvm import te
 
-        source = expressions.padded(tensor, operator, image.block, zero)
+        source, together = expressions.padded(tensor, operator, block, zero), attrs["blocks"]
         (down, across), (far, apart) = operator.strides, operator.dilation
-        extents = {"c": groups, "i": operator.kernel[0], "j": operator.kernel[1], "k": GROUP}
-        c, i, j, k = (te.reduce_axis((0, extent), axis) for axis, extent in extents.items())
+        sizes = (blocks(expressions.span(operator, lanes), GROUP), *operator.kernel, GROUP)
+        c, i, j, k = (te.reduce_axis((0, size), axis) for size, axis in zip(sizes, "cijk", strict=True))
 
         def product(n: Any, o: Any, h: Any, w: Any, v: Any) -> Any:
             place = h * down + i * far, w * across + j * apart
             first = expressions.first_input(operator, lanes, o) // lanes * lanes  # the same, see `_aligned`
-            pixel = element(source, image.block, n, first + c * GROUP + k, *place)
-            weight = weights[o // tile.blocks, c, i, j, o % tile.blocks, v, k]
-            return te.sum(times(pixel, weight), axis=[c, i, j, k])
+            pixel = element(source, block, n, first + c * GROUP + k, *place)
+            return te.sum(times(pixel, weights[o // together, c, i, j, o % together, v, k]), axis=[c, i, j, k])
 
-        return te.compute(stored(operator.output, lanes), product, name=ANCHOR, attrs=attrs)
+        return te.compute(stored(operator.output, lanes), product, name=ANCHOR, attrs=dict(attrs))
 
-    weights = _packed(packing.spread(operator, lanes), lanes, tile.blocks)
-    var = emitter.compute("integer_pack", expression, image.var, weights)
-    return Lowered(Value(var, operator.output, lanes), name, f"{tile} int8", precision="int8")
+    return expression
 
 
 def _depthwise(emitter: Emitter, operator: Convolution, image: Value, zero: int, name: str) -> Lowered:
@@ -66,15 +73,6 @@ def _aligned(operator: Convolution, lanes: int) -> bool:
     """Whether every vector's first input channel begins a block: TVM has to see that four bytes lie together."""
     vectors = range(blocks(operator.output[1], lanes))
     return all(expressions.first_input(operator, lanes, vector) % lanes == 0 for vector in vectors)
-
-
-def _dense(operator: Convolution) -> NDArray[np.float32]:
-    """OIHW where I are all input channels: zero between different groups."""
-    outputs, per_group, high, wide = operator.weights.shape
-    rows = np.zeros((outputs, operator.groups, per_group, high, wide), np.float32)
-    group = np.arange(outputs) // (outputs // operator.groups)
-    rows[np.arange(outputs), group] = operator.weights
-    return rows.reshape(outputs, -1, high, wide)
 
 
 def _packed(weights: NDArray[np.float32], lanes: int, tile: int) -> Bytes:

@@ -38,6 +38,15 @@ def spread(operator: Convolution, lanes: int) -> Weights:
     return rows
 
 
+def all_channels(operator: Convolution) -> Weights:
+    """O, C, KH, KW, where C are the input channels of all groups: zero between different ones."""
+    outputs, per_group, high, wide = operator.weights.shape
+    rows = np.zeros((outputs, operator.groups, per_group, high, wide), np.float32)
+    group = np.arange(outputs) // (outputs // operator.groups)
+    rows[np.arange(outputs), group] = operator.weights
+    return rows.reshape(outputs, -1, high, wide)
+
+
 def depthwise(operator: Convolution, block: int) -> Weights:
     """C/block, KH, KW, block."""
     channels, _, high, wide = operator.weights.shape

@@ -3,14 +3,15 @@
 from dataclasses import dataclass
 from typing import Any
 
-from dlas.layers.primitive.tvm.buffers import argument, extents
+from dlas.layers.primitive.tvm.buffers import argument, even, extents, padded, unpack
 from dlas.layers.primitive.tvm.winograd_transforms import INPUT, OUTPUT, combination
 from dlas.tensorir.emitter import FUSABLE, widened
 from dlas.tensorir.layout import blocks, stored
 from dlas.tensorir.machine import Machine
 from dlas.tensorir.operators import Convolution
 
-ANCHOR, PAD, TRANSFORM, UNPACK = "anchor", "pad", "transform", "unpack"
+ANCHOR, TRANSFORM = "anchor", "transform"
+_KEPT = 4  # registers for weights, a pixel, the compiler
 SCHEDULE = "dlas.layers.primitive.tvm.winograd_schedule.winograd"
 
 
@@ -45,12 +46,7 @@ class Plan:
     @property
     def groups(self) -> list[tuple[int, int, int]]:
         """First, count and size of groups of tiles whose sums fit the registers; sizes differ by one at most."""
-        total = self.down * self.across
-        most = (self.machine.registers - 4) // self.vectors
-        count = -(-total // most)
-        small, larger = divmod(total, count)
-        found = [(0, larger, small + 1), (larger * (small + 1), count - larger, small)]
-        return [group for group in found if group[1]]
+        return even(self.down * self.across, (self.machine.registers - _KEPT) // self.vectors)
 
 
 def winograd(plan: Plan, weights: tuple[int, ...], storage: str) -> Any:
@@ -64,44 +60,28 @@ def winograd(plan: Plan, weights: tuple[int, ...], storage: str) -> Any:
         image = argument("image", stored(operator.image, lanes))
         packed = argument("weights", weights, storage)
         out = argument("out", stored(operator.output, lanes))
-        padded = _padded(plan, image)
-        _products(plan, _transformed(plan, padded), packed, out)
+        whole = padded(operator, image, plan.down * plan.m + 2, plan.across * plan.m + 2)
+        _products(plan, _transformed(plan, whole), packed, out)
     return builder.get()
 
 
-def _padded(plan: Plan, image: Any) -> Any:
-    """The image with its border, and zeros up to whole tiles."""
-    from tvm.script.ir_builder import tirx
-
-    (_, _, high, wide), (top, left) = plan.operator.image, plan.operator.padding[:2]
-    batch, outer, _, _, lanes = image.shape
-    shape = (int(batch), int(outer), plan.down * plan.m + 2, plan.across * plan.m + 2, int(lanes))
-    padded = tirx.sblock_alloc_buffer(extents(*shape))
-    with tirx.grid(*extents(*shape)) as (n, c, h, w, v), tirx.sblock(PAD):
-        n, c, h, w, v = tirx.axis.remap("SSSSS", [n, c, h, w, v])
-        inside = tirx.And(tirx.And(h >= top, h < high + top), tirx.And(w >= left, w < wide + left))
-        pixel = tirx.if_then_else(inside, image[n, c, h - top, w - left, v], tirx.float32(0))
-        tirx.buffer_store(padded, pixel, [n, c, h, w, v])
-    return padded
-
-
-def _transformed(plan: Plan, padded: Any) -> Any:
+def _transformed(plan: Plan, image: Any) -> Any:
     """N, side^2, tiles, C: each tile's inputs, transformed along rows and columns."""
     from tvm.script.ir_builder import tirx
 
-    batch, outer, high, wide, lanes = (int(extent) for extent in padded.shape)
+    batch, outer, high, wide, lanes = (int(extent) for extent in image.shape)
     side, tiles, width = plan.side, plan.down * plan.across, outer * lanes + lanes
     # One vector more than channels: tiles do not meet at the same place of the first cache.
     result = tirx.sblock_alloc_buffer(extents(batch, side * side, tiles, width))
     with tirx.grid(*extents(batch, 1, 1, outer)) as (n, y, z, c), tirx.sblock(TRANSFORM):
         n, y, z, c = tirx.axis.remap("SSSS", [n, y, z, c])
-        tirx.reads(padded[n, c, 0:high, 0:wide, 0:lanes])
+        tirx.reads(image[n, c, 0:high, 0:wide, 0:lanes])
         area = side * side
         tirx.writes(result[n, y * area : y * area + area, z * tiles : z * tiles + tiles, c * lanes : c * lanes + lanes])
         half = tirx.sblock_alloc_buffer(extents(area * lanes), scope="local")
         with tirx.serial(*extents(plan.down)) as h, tirx.serial(*extents(plan.across)) as w:
             for q in range(side):
-                column = [padded[n, c, h * plan.m + r, w * plan.m + q, tirx.ramp(0, 1, lanes)] for r in range(side)]
+                column = [image[n, c, h * plan.m + r, w * plan.m + q, tirx.ramp(0, 1, lanes)] for r in range(side)]
                 for r in range(side):
                     value = combination(INPUT[plan.m][r], column, _splat(lanes))
                     tirx.buffer_store(half, value, [tirx.ramp((r * side + q) * lanes, 1, lanes)])
@@ -118,36 +98,27 @@ def _products(plan: Plan, inputs: Any, weights: Any, out: Any) -> None:
     """A few vectors of output channels at a time: all products, then the output transform."""
     from tvm.script.ir_builder import tirx
 
-    m, lanes, vectors = plan.m, plan.machine.lanes, plan.vectors
-    batch, outer, high, wide, _ = (int(extent) for extent in out.shape)
-    rows, columns = plan.down * m, plan.across * m
+    lanes, vectors = plan.machine.lanes, plan.vectors
+    batch, outer = (int(extent) for extent in out.shape[:2])
     tiles, area = plan.down * plan.across, plan.side**2
-    sums = tirx.sblock_alloc_buffer(extents(batch, outer, rows, columns, lanes))
-    with tirx.grid(*extents(batch, outer // vectors, 1, 1, 1)) as (n, o, x, y, z), tirx.sblock(ANCHOR):
-        n, o, x, y, z = tirx.axis.remap("SSSSS", [n, o, x, y, z])
+    sums = tirx.sblock_alloc_buffer(extents(batch, outer, plan.down * plan.m, plan.across * plan.m, lanes))
+    with tirx.grid(*extents(batch, outer // vectors, 1, 1, 1)) as at, tirx.sblock(ANCHOR):
+        n, o, *rest = tirx.axis.remap("SSSSS", list(at))
         tirx.reads(
             inputs[n, 0:area, 0:tiles, 0 : int(inputs.shape[3]) - lanes],
             weights[o, 0:area, 0 : int(weights.shape[2]), 0 : int(weights.shape[3])],
         )
-        tirx.writes(
-            sums[
-                n,
-                o * vectors : o * vectors + vectors,
-                x * rows : x * rows + rows,
-                y * columns : y * columns + columns,
-                z * lanes : z * lanes + lanes,
-            ]
-        )
+        tirx.writes(sums[(n, *_spans((o, *rest), (vectors, *map(int, sums.shape[2:]))))])
         tirx.sblock_attr({"schedule": SCHEDULE, "vectors": vectors})
         products = tirx.sblock_alloc_buffer(extents(area, tiles * vectors * lanes + lanes))
         _multiplied(plan, inputs, weights, products, n, o)
-        with tirx.serial(*extents(plan.down)) as h, tirx.serial(*extents(plan.across)) as w:
-            for v in range(vectors):
-                at = ((h * plan.across + w) * vectors + v) * lanes
-                _output(plan, products, at, sums, [n, o * vectors + v, h * m, w * m])
-    with tirx.grid(*extents(batch, outer, high, wide, lanes)) as (n, o, h, w, v), tirx.sblock(UNPACK):
-        n, o, h, w, v = tirx.axis.remap("SSSSS", [n, o, h, w, v])
-        tirx.buffer_store(out, sums[n, o, h, w, v], [n, o, h, w, v])
+        _outputs(plan, products, sums, n, o)
+    unpack(sums, out)
+
+
+def _spans(places: tuple[Any, ...], sizes: tuple[int, ...]) -> list[slice]:
+    """Where a block lies that has one place along each axis, of so many elements."""
+    return [slice(at * size, at * size + size) for at, size in zip(places, sizes, strict=True)]
 
 
 def _multiplied(plan: Plan, inputs: Any, weights: Any, products: Any, n: Any, o: Any) -> None:
@@ -174,6 +145,17 @@ def _multiplied(plan: Plan, inputs: Any, weights: Any, products: Any, n: Any, o:
                 for p, v, at in places:
                     to = tirx.ramp(((tile + p) * vectors + v) * lanes, 1, lanes)
                     tirx.buffer_store(products, sums[at], [e, to])
+
+
+def _outputs(plan: Plan, products: Any, sums: Any, n: Any, o: Any) -> None:
+    """The outputs of all tiles, vector by vector of channels."""
+    from tvm.script.ir_builder import tirx
+
+    m, lanes, vectors = plan.m, plan.machine.lanes, plan.vectors
+    with tirx.serial(*extents(plan.down)) as h, tirx.serial(*extents(plan.across)) as w:
+        for v in range(vectors):
+            at = ((h * plan.across + w) * vectors + v) * lanes
+            _output(plan, products, at, sums, [n, o * vectors + v, h * m, w * m])
 
 
 def _output(plan: Plan, products: Any, at: Any, sums: Any, corner: list[Any]) -> None:

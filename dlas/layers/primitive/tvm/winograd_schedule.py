@@ -3,7 +3,8 @@
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from dlas.layers.primitive.tvm.winograd_kernel import PAD, TRANSFORM
+from dlas.layers.primitive.tvm.buffers import PAD
+from dlas.layers.primitive.tvm.winograd_kernel import TRANSFORM
 from dlas.tensorir import steps
 
 if TYPE_CHECKING:
