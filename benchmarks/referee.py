@@ -29,7 +29,7 @@ from dlas.stack import Stack
 PAIRS = 25
 SECONDS = 3.0  # of measuring in each run
 MODEL = "resnet20@width=2,weights=random"
-BATCHES = {"fast": 1, "slow": 48}
+BATCHES = {"fast": 1, "slow": 64}
 
 
 @dataclass(frozen=True)

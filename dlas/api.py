@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from dlas import artifacts, host
 from dlas.artifacts import Store
-from dlas.errors import StudyError
+from dlas.errors import CubeError, StudyError
 from dlas.records import Records
 from dlas.registry import absolute
 from dlas.stack import Stack
@@ -16,7 +16,7 @@ from dlas.study import quantities, reading, spec, until
 from dlas.study import run as running
 from dlas.study.building import Builder
 from dlas.study.conduct import Conduct
-from dlas.study.plan import plan
+from dlas.study.plan import journal_path, plan
 from dlas.study.progress import Listen, nobody
 from dlas.study.spec import Measure, Study
 
@@ -116,10 +116,19 @@ def remeasure(
     conduct: Conduct = Conduct(),
 ) -> "xr.Dataset":
     """Add runs in so many fresh processes to every cell of a cube; nothing that was measured is lost."""
+    return run_study(_own_study(Path(path), data), Path(path), replace(conduct, more=processes))
+
+
+def _own_study(path: Path, data: Mapping[str, Path] | None) -> Study:
+    """The study of a cube with its journal beside it; raises CubeError where its cells would be measured anew."""
     from dlas import cube
 
-    study = cube.study_of(open_cube(path), data or {})
-    return run_study(study, Path(path), replace(conduct, more=processes))
+    opened, journal = open_cube(path), journal_path(path)
+    if "merged" in opened.attrs:
+        raise CubeError(f"{path} was merged of {opened.attrs['merged']} cubes; measure those again, then merge anew")
+    if not journal.exists():
+        raise CubeError(f"{path}: its journal {journal} is not there; put it back, or measure anew with `dlas run`")
+    return cube.study_of(opened, data or {})
 
 
 def refine(
@@ -136,11 +145,10 @@ def refine(
     They are measured in one block, in one more fresh process, then two, four …: looking seldom keeps looking from
     deciding. Raises CubeError for another question.
     """
-    from dlas import cube
     from dlas.analysis.contenders import contenders
 
     start, processes, opened = now(), 1, open_cube(path)
-    study = cube.study_of(opened, data or {})
+    study = _own_study(Path(path), data)
     while left := contenders(opened, question):
         began = now()
         if began - start >= 60 * minutes:
@@ -199,7 +207,8 @@ def export(
     from dlas.study.stored import stored
 
     opened = open_cube(path)
-    limits = [f"accuracy_change >= -{max_drop}", *([f"latency <= {max_latency}"] if max_latency else [])]
+    drop = quantities.share(max_drop.replace("pp", "%"))
+    limits = [f"accuracy_change >= {-100 * drop:g}pp", *([f"latency <= {max_latency}"] if max_latency else [])]
     found = best.best(opened, "latency", limits)
     said = best.sentences(found)
     study = cube.study_of(opened, data or {})

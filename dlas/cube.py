@@ -217,11 +217,6 @@ def open_cube(path: Path | str) -> xr.Dataset:
     return cube
 
 
-def baseline_of(cube: xr.Dataset) -> Stack:
-    """The stack that a cube departs from."""
-    return Stack(**json.loads(cube.attrs["baseline"]))
-
-
 def select(cube: xr.Dataset, **chosen: Any) -> xr.Dataset:
     """A part of the cube by options or by parsed coordinates, all six dimensions kept; raises CubeError."""
     for name, wanted in chosen.items():

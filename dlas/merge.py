@@ -167,7 +167,9 @@ def _coordinates(axes: Mapping[str, list[str]], cubes: Sequence[xr.Dataset]) -> 
 
 
 def _attributes(named: Sequence[tuple[str, xr.Dataset]]) -> dict[str, str]:
-    """Those of the first cube, whose baseline names the cells; beside them what is known of each host by its name.
+    """Those of the first cube, whose baseline names the cells, and `merged`, which says that its study is not all.
+
+    Beside them what is known of each host by its name.
 
     Of a host's several looks at its noise the worst counts, of other facts the first.
     """
@@ -176,6 +178,7 @@ def _attributes(named: Sequence[tuple[str, xr.Dataset]]) -> dict[str, str]:
     return {
         **first.attrs,
         "title": " and ".join(dict.fromkeys(cube.attrs["title"] for _, cube in named)),
+        "merged": str(len(named)),
         "measured": json.dumps(measured),
         "hosts": json.dumps(_first([_hosts(cube, name) for name, cube in named])),
         "noise": json.dumps(_worst([_by_place(cube, "noise", name) for name, cube in named])),

@@ -14,6 +14,7 @@ from dlas import cube as cubes
 from dlas.cube import LARGEST, build, from_journal, open_cube, save, select
 from dlas.errors import CubeError
 from dlas.option import LAYERS
+from dlas.stack import Stack
 from dlas.study.journal import Journal
 from dlas.study.spec import Study
 from dlas.variables import NUMBERS, TEXTS
@@ -85,7 +86,7 @@ def test_every_number_has_a_unit_and_a_long_name(star, name):
 
 
 def test_the_cube_tells_its_baseline_host_and_study(star):
-    assert cubes.baseline_of(star) == stack()
+    assert Stack(**json.loads(star.attrs["baseline"])) == stack()
     assert json.loads(star.attrs["host"])["cpu"] == HOST.cpu
     assert star.attrs["host_fingerprint"] == HOST.fingerprint
     assert json.loads(star.attrs["spec"])["measure"]["margin"] == 0.02

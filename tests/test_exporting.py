@@ -7,9 +7,10 @@ from contextlib import closing
 
 import numpy as np
 import pytest
+from handmade import cube_of, measured, stack
 
 from dlas import Stack, api, data, host
-from dlas.cube import study_of
+from dlas.cube import save, study_of
 from dlas.errors import DlasError
 from dlas.study import exporting
 from dlas.study.journal import Journal
@@ -85,6 +86,12 @@ def test_the_folder_holds_what_somebody_else_needs(cube, tmp_path):
     assert len((out / "run.py").read_text().splitlines()) < 45
     with pytest.raises(DlasError, match="is there already and not an empty folder; name another with -o"):
         exporting.export(subject(cube), [], out)
+
+
+def test_a_loss_without_a_unit_that_would_be_a_whole_is_refused(tmp_path):
+    save(cube_of({stack(): measured()}), tmp_path / "cube.nc")
+    with pytest.raises(DlasError, match="'1' is no share"):
+        api.export(tmp_path / "cube.nc", tmp_path / "deployed", "1")
 
 
 @pytest.mark.slow

@@ -6,7 +6,9 @@ import numpy as np
 import pytest
 from handmade import cube_of, measured, stack
 
+from dlas import api
 from dlas import merge as merging
+from dlas.analysis.best import best
 from dlas.cube import frame, open_cube, save
 from dlas.errors import CubeError
 from dlas.host import revive
@@ -81,6 +83,43 @@ def test_the_report_of_a_merged_cube_names_its_hosts(laptop, server):
         "Measured on 2 hosts: laptop (Small CPU), server (Big CPU). Each cell is compared with its own host's "
         "baseline: hosts are never paired."
     )
+
+
+def test_findings_of_a_merged_cube_are_told_host_by_host_without_their_baselines(laptop, server):
+    found = summary(merge({"laptop": [laptop], "server": [server]}))
+    assert [sentence.partition(":")[0] for sentence in found.findings if sentence.startswith("On ")] == [
+        "On laptop",
+        "On server",
+    ]
+    assert found.findings[1].startswith("On server: The fastest cell is compression=int8 hardware=cpu@at=server: 2.0")
+    assert "On server" not in found.findings[0]
+
+
+def test_hosts_of_one_model_are_not_paired():
+    """The laptop's int8 halves its own baseline; the server's baseline is faster all the same."""
+    cubes = {
+        "laptop": [on("Small CPU", {stack(): measured(latency=1e-2), INT8: measured(0.5, latency=5e-3)})],
+        "server": [on("Small CPU", {stack(): measured(latency=1e-3), INT8: measured(0.8, latency=8e-4)})],
+    }
+    for cores, (cube,) in enumerate(cubes.values(), 2):
+        facts = {**json.loads(cube.attrs["host"]), "cores": cores}
+        cube.attrs |= {"host": json.dumps(facts), "hosts": json.dumps({"": facts})}
+        cube.attrs["host_fingerprint"] = revive(facts).fingerprint
+    merged = merge(cubes)
+    assert len(set(merged["host"].values.tolist())) == 1
+    assert best(merged, subject_to="none")["cell"].iloc[0] == "compression=int8 hardware=cpu@at=server"
+
+
+def test_a_merged_cube_or_one_without_its_journal_is_not_measured_over(laptop, server, tmp_path):
+    save(merge({"laptop": [laptop], "server": [server]}), tmp_path / "both.nc")
+    save(laptop, tmp_path / "one.nc")
+    before = (tmp_path / "both.nc").read_bytes()
+    for again in (api.remeasure, lambda path: api.refine(path, "best", 1)):
+        with pytest.raises(CubeError, match=r"both.nc was merged of 2 cubes; measure those again, then merge anew"):
+            again(tmp_path / "both.nc")
+        with pytest.raises(CubeError, match=r"one.nc: its journal .* is not there; put it back, or measure anew"):
+            again(tmp_path / "one.nc")
+    assert (tmp_path / "both.nc").read_bytes() == before
 
 
 def test_two_cubes_of_one_host_are_joined_under_one_name(laptop):

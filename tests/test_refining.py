@@ -6,6 +6,7 @@ from handmade import BASELINE, cube_of, interval, measured, stack
 from dlas import api
 from dlas.analysis.quantities import Z
 from dlas.cube import save
+from dlas.study.plan import journal_path
 
 ONE, OTHER, SLOW = (stack(codegen=name) for name in ("onnxruntime", "torch", "tvm"))
 
@@ -29,6 +30,7 @@ def refine(tmp_path, monkeypatch):
 
     def run(minutes, seconds_a_look):
         save(cube(0.1), tmp_path / "cube.nc")
+        journal_path(tmp_path / "cube.nc").touch()
         clock = iter(range(0, 10**6, seconds_a_look))
         monkeypatch.setattr(api, "run_study", pretended)
         said = api.refine(tmp_path / "cube.nc", "best", minutes, now=lambda: next(clock))

@@ -17,16 +17,18 @@ from dlas.stack import Stack
 
 WITHIN = "accuracy_change >= -1pp"  # of the baseline's accuracy
 SHOWN = 3  # runners-up that are named in words
+WINNER, RUNNER_UP, BETTER, SAFE = "winner", "runner-up", "better", "safe"
 
 
 def best(cube: xr.Dataset, objective: str = "latency", subject_to: str | Sequence[str] = WITHIN) -> Any:
     """The best cell by the objective that keeps all limits, and its runners-up: a pandas DataFrame, the winner first.
 
-    Columns: the six layers, `cell`, `role` (`winner`, `runner-up`, `safe`), the objective with its interval, `ratio` to
-    the winner with its 95 % interval (a difference for accuracy), `keeps` (`surely`, or `perhaps` where a limit lies
-    inside the interval). A runner-up is a cell that perhaps keeps the limits and is not worse than the winner by a
-    one-sided test at 5 % shared out over all rivals (Bonferroni): winner and runners-up hold the truly best of them
-    with 95 % confidence. Where the winner only perhaps keeps the limits, the best that surely does is added as `safe`.
+    Columns: the six layers, `cell`, `role`, the objective with its interval, `ratio` to the winner with its 95 %
+    interval (a difference for accuracy), `keeps` (`surely`, or `perhaps` where a limit lies inside the interval). A
+    `runner-up` is a cell that perhaps keeps the limits and is not worse than the `winner` by a one-sided test at 5 %
+    shared out over all rivals (Bonferroni): winner and runners-up hold the truly best of them with 95 % confidence.
+    Those that are `better` by that test only perhaps keep the limits: measuring the objective decides nothing there.
+    Where the winner only perhaps keeps the limits, the best that surely does is added as `safe`.
     Raises CubeError if no cell keeps the limits.
     """
     found = estimates(cube, objective)
@@ -34,24 +36,27 @@ def best(cube: xr.Dataset, objective: str = "latency", subject_to: str | Sequenc
     winner = _winner(cube, found, limits)
     rivals = _all_of(found.known, [limit.possible(cube) for limit in limits])
     surely = _all_of(found.known, [limit.certain(cube) for limit in limits])
-    close = _not_worse(found, degrees_of_freedom(cube, objective), rivals, winner)
+    close, better = _not_worse(found, degrees_of_freedom(cube, objective), rivals, winner)
     safe = int(np.where(surely, found.costs, np.inf).argmin())
     added = [safe] if surely.any() and not surely[winner] and safe not in close else []
-    rows = np.array([winner, *(i for i in close if i != winner), *added])
+    others = [i for i in close if i != winner]
+    rows = np.array([winner, *others, *added])
     frame = cells.table(cube, rows)
-    frame["role"] = ["winner", *["runner-up"] * (len(rows) - 1 - len(added)), *["safe"] * len(added)]
+    frame["role"] = [WINNER, *(BETTER if i in better else RUNNER_UP for i in others), *[SAFE] * len(added)]
     frame = frame.assign(**_columns(cube, found, rows, winner), keeps=np.where(surely[rows], "surely", "perhaps"))
     frame.attrs = {"objective": objective, "limits": [limit.text for limit in limits], "rivals": int(rivals.sum())}
     return frame
 
 
-def _not_worse(found: Estimates, freedom: float, rivals: Any, winner: int) -> cells.Positions:
-    """The rivals that may be as good as the winner, the best first."""
+def _not_worse(found: Estimates, freedom: float, rivals: Any, winner: int) -> tuple[cells.Positions, set[int]]:
+    """The rivals that may be as good as the winner, the best first; and which of them are surely better."""
     far = reach(1 - (1 - CONFIDENCE) / max(1, int(rivals.sum()) - 1), freedom)
     difference = found.costs - found.costs[winner]
     with np.errstate(invalid="ignore"):
-        close = np.flatnonzero(rivals & (difference <= far * np.hypot(found.errors, found.errors[winner])))
-    return close[np.argsort(difference[close], kind="stable")]
+        error = far * np.hypot(found.errors, found.errors[winner])
+        close = np.flatnonzero(rivals & (difference <= error))
+    better = close[difference[close] < -error[close]]
+    return close[np.argsort(difference[close], kind="stable")], set(better.tolist())
 
 
 def _winner(cube: xr.Dataset, found: Estimates, limits: Sequence[Constraint]) -> int:
@@ -61,7 +66,7 @@ def _winner(cube: xr.Dataset, found: Estimates, limits: Sequence[Constraint]) ->
     if not kept.any():
         unknown = [limit.variable for limit in limits if not np.isfinite(figures(cube, limit.variable)).any()]
         why = f"no cell has a figure for {unknown[0]}" if unknown else "no measured cell keeps all limits"
-        raise CubeError(f"{why} ({', '.join(limit.text for limit in limits)}); give other limits, or none")
+        raise CubeError(f"{why} ({', '.join(limit.text for limit in limits)}); give other limits, or `none`")
     return int(np.where(kept, found.costs, np.inf).argmin())
 
 
@@ -98,12 +103,20 @@ def sentences(result: Any) -> list[str]:
     said = [f"Best by {quantity.name}{where}: {first['cell']}, {own}. The whole stack: {whole}."]
     if first["keeps"] != "surely":
         said.append(_unsure(result[result["keeps"] == "surely"], quantity))
-    others = result[result["role"] == "runner-up"]
-    if others.empty:
+    better = result[result["role"] == BETTER]
+    if len(better):
+        said.append(f"Surely better, but perhaps beyond the limits: {_named(better, quantity)}.")
+    others = result[result["role"] == RUNNER_UP]
+    if others.empty and better.empty:
         return [*said, f"No other of {asked['rivals']} cells that may keep the limits is as good, at 95 % confidence."]
-    named = [_rival(row, quantity) for row in others.head(SHOWN).to_dict("records")]
-    more = f" and {len(others) - SHOWN} more" if len(others) > SHOWN else ""
-    return [*said, f"The winner is not certain; it cannot be told apart from {'; '.join(named)}{more}."]
+    if others.empty:
+        return said
+    return [*said, f"The winner is not certain; it cannot be told apart from {_named(others, quantity)}."]
+
+
+def _named(rivals: Any, quantity: Quantity) -> str:
+    named = [_rival(row, quantity) for row in rivals.head(SHOWN).to_dict("records")]
+    return "; ".join(named) + (f" and {len(rivals) - SHOWN} more" if len(rivals) > SHOWN else "")
 
 
 def _unsure(safe: Any, quantity: Quantity) -> str:

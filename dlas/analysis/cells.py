@@ -7,6 +7,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
+from dlas.analysis.quantities import estimates
 from dlas.cube import label
 from dlas.errors import CubeError
 from dlas.option import LAYERS
@@ -67,6 +68,14 @@ def varying(cube: xr.Dataset, positions: Positions) -> list[str]:
     """The layers of which these cells have more than one option."""
     rows = codes(cube, positions)
     return [layer for i, layer in enumerate(LAYERS) if len(rows) and np.ptp(rows[:, i]) > 0]
+
+
+def varying_with(cube: xr.Dataset, figure: str) -> list[str]:
+    """The layers of which cells with this figure have more than one option; raises CubeError for fewer than two."""
+    layers = varying(cube, np.flatnonzero(estimates(cube, figure).known))
+    if len(layers) < 2:
+        raise CubeError(f"fewer than two layers vary among the cells with {figure}; none can change another's effect")
+    return layers
 
 
 def checked(cube: xr.Dataset, layer: str) -> str:

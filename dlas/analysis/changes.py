@@ -53,12 +53,14 @@ def _machines(found: Comparison) -> list[str]:
         return [
             f"Two hosts: {found.hosts[0]} before, {found.hosts[1]} after. The ratios are those of host and software."
         ]
-    common = f"All cells together took {_times(found.common)} as long. " if found.common else ""
+    together = f"All cells together took {_times(found.common)} as long" if found.common else ""
     if found.kernel:
+        beyond = f"{together}, beyond what the machine did. " if together else ""
         return [
-            f"{common}The reference kernel took {_times(found.kernel)} as long; this is taken out of every ratio, as "
+            f"{beyond}The reference kernel took {_times(found.kernel)} as long; this is taken out of every ratio, as "
             "what the machine itself did."
         ]
+    common = f"{together}. " if together else ""
     return [
         f"{common}Without the journals' reference kernel, a factor that all cells share cannot be told apart from a "
         "slower machine."

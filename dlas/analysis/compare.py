@@ -17,7 +17,8 @@ import xarray as xr
 from dlas.analysis.tails import degrees_of_freedom
 from dlas.cube import frame, label
 from dlas.errors import CubeError
-from dlas.measure.statistics import Interval, StudentInterval
+from dlas.host import revive
+from dlas.measure.statistics import Interval, StudentInterval, independent_difference
 from dlas.measure.verdict import discoveries, p_value
 from dlas.option import LAYERS
 
@@ -66,8 +67,10 @@ def compare(before: xr.Dataset, after: xr.Dataset, kernels: tuple[Interval, Inte
     `kernels` are the log seconds of the reference kernel in both; they count only where both are of one host.
     False discoveries are kept at 5 % over all latencies and accuracies (Benjamini and Hochberg, 1995).
     """
-    same_host = before.attrs["host_fingerprint"] == after.attrs["host_fingerprint"]
-    drift = difference(kernels[1], kernels[0]) if kernels and same_host else None
+    places = _places(before), _places(after)
+    same_host = all(places[0][at] == places[1][at] for at in places[0].keys() & places[1].keys())
+    alone = same_host and len(places[0]) == len(places[1]) == 1  # the kernels are those of one host
+    drift = independent_difference(kernels[1], kernels[0]) if kernels and alone else None
     rows, others = _rows(before), _rows(after)
     shared = [stack for stack in rows if stack in others]
     if not shared:
@@ -78,7 +81,7 @@ def compare(before: xr.Dataset, after: xr.Dataset, kernels: tuple[Interval, Inte
         tuple(_judged(found, min(degrees_of_freedom(cube, "latency") for cube in (before, after)))),
         _names([row for stack, row in rows.items() if stack not in others], baseline),
         _names([row for stack, row in others.items() if stack not in rows], baseline),
-        _common(found),
+        _common(found, drift),
         drift.exp() if drift else None,
         (_host(before), _host(after)),
         same_host,
@@ -97,18 +100,24 @@ def _names(rows: Iterable[Row], baseline: Mapping[str, str]) -> tuple[str, ...]:
     return tuple(label(row, baseline) for row in rows)
 
 
+def _places(cube: xr.Dataset) -> dict[str, str]:
+    """The name of each host in a cube, and its fingerprint."""
+    hosts = json.loads(cube.attrs["hosts"])
+    return {name: revive(facts).fingerprint for name, facts in hosts.items()}
+
+
 def _host(cube: xr.Dataset) -> str:
-    return str(json.loads(cube.attrs["host"])["cpu"])
+    return " and ".join(str(facts["cpu"]) for facts in json.loads(cube.attrs["hosts"]).values())
 
 
 def _change(cell: str, before: Row, after: Row, drift: Interval | None) -> Change:
     latency = None
     if before["latency"] > 0 and after["latency"] > 0 and before["clock"] == after["clock"]:
-        latency = difference(_logs(after), _logs(before))
-        latency = (difference(latency, drift) if drift else latency).exp()
+        latency = independent_difference(_of(after, "latency").log(), _of(before, "latency").log())
+        latency = (independent_difference(latency, drift) if drift else latency).exp()
     accuracy = None
     if not (math.isnan(before["accuracy"]) or math.isnan(after["accuracy"])):
-        accuracy = difference(_of(after, "accuracy"), _of(before, "accuracy"))
+        accuracy = independent_difference(_of(after, "accuracy"), _of(before, "accuracy"))
     size = after["size"] / before["size"] if before["size"] > 0 and after["size"] > 0 else None
     statuses = (str(before["status"]), str(after["status"]))
     return Change(cell, statuses, str(after["reason"]), latency, accuracy, size)
@@ -118,25 +127,13 @@ def _of(row: Row, name: str) -> Interval:
     return Interval(*(float(row[f"{name}{end}"]) for end in ("", "_low", "_high")))
 
 
-def _logs(row: Row) -> Interval:
-    found = _of(row, "latency")
-    return Interval(math.log(found.value), math.log(found.low), math.log(found.high))
-
-
-def difference(one: Interval, other: Interval) -> Interval:
-    """One less another, independent of it: each end from both intervals (Newcombe 1998, method 10, for proportions)."""
-    value = one.value - other.value
-    below = math.hypot(one.value - one.low, other.high - other.value)
-    above = math.hypot(one.high - one.value, other.value - other.low)
-    return Interval(value, value - below, value + above)
-
-
 def _judged(found: Sequence[Change], freedom: float) -> Iterable[Change]:
     """The changes with what stands among all of them; latencies are known by Student's t of so many degrees."""
     latencies = [change.latency for change in found if change.latency]
     accuracies = [change.accuracy for change in found if change.accuracy]
-    logs = [StudentInterval(*np.log([one.value, one.low, one.high]).tolist(), freedom) for one in latencies]
-    standing = iter(discoveries([*map(p_value, logs), *map(_towards_nought, accuracies)]))
+    logs = [one.log() for one in latencies]
+    students = [StudentInterval(one.value, one.low, one.high, freedom) for one in logs]
+    standing = iter(discoveries([*map(p_value, students), *map(_towards_nought, accuracies)]))
     timed = [bool(change.latency) and next(standing) for change in found]
     scored = [bool(change.accuracy) and next(standing) for change in found]
     for change, latency, accuracy in zip(found, timed, scored, strict=True):
@@ -149,12 +146,16 @@ def _towards_nought(found: Interval) -> float:
     return p_value(Interval(found.value, found.value - half, found.value + half))
 
 
-def _common(found: Sequence[Change]) -> Interval | None:
-    """The ratio of latencies that all cells share: mean log-ratio by inverse variance; None for fewer than two."""
+def _common(found: Sequence[Change], drift: Interval | None) -> Interval | None:
+    """The ratio of latencies that all cells share: mean log-ratio by inverse variance; None for fewer than two.
+
+    What was taken out as drift is in every ratio with the same error, which no mean of them makes smaller.
+    """
+    shared = (drift.high - drift.low) / 2 if drift else 0.0
     logs = [np.log([one.latency.value, one.latency.low, one.latency.high]) for one in found if one.latency]
     if len(logs) < 2:
         return None
     values, halves = np.array([log[0] for log in logs]), np.array([(log[2] - log[1]) / 2 for log in logs])
-    weights = 1 / np.maximum(halves, 1e-6) ** 2
-    value, half = float(np.average(values, weights=weights)), float(weights.sum() ** -0.5)
+    weights = 1 / np.maximum(halves**2 - shared**2, 1e-12)
+    value, half = float(np.average(values, weights=weights)), math.hypot(float(weights.sum() ** -0.5), shared)
     return Interval(value, value - half, value + half).exp()

@@ -13,6 +13,7 @@ from dlas.analysis.quantities import Floats, figures
 from dlas.errors import CubeError
 from dlas.variables import NUMBERS
 
+NONE = "none"
 _UNITS = {
     "": 1.0,
     **{"%": 1e-2, "pp": 1e-2},
@@ -75,5 +76,5 @@ def read(text: str) -> Constraint:
 
 
 def read_all(texts: str | Sequence[str]) -> list[Constraint]:
-    """One constraint, or several."""
-    return [read(text) for text in ([texts] if isinstance(texts, str) else texts)]
+    """One constraint, or several; `none` stands for none."""
+    return [read(text) for text in ([texts] if isinstance(texts, str) else texts) if text != NONE]

@@ -5,11 +5,11 @@ from itertools import permutations
 
 import xarray as xr
 
-from dlas.analysis.best import WITHIN, best
+from dlas.analysis import cells
+from dlas.analysis.best import RUNNER_UP, WINNER, WITHIN, best
 from dlas.analysis.flips import rank_flips
 from dlas.analysis.pareto import pareto
 from dlas.errors import CubeError
-from dlas.option import LAYERS
 
 MOST = 12  # cells of one block, measured beside each other
 SURE = 0.95  # probability from which a point is on the front, or (its complement) is not
@@ -29,7 +29,7 @@ def contenders(cube: xr.Dataset, question: str) -> list[str]:
 
 def _best(cube: xr.Dataset) -> list[str]:
     found = best(cube, "latency", WITHIN)
-    names: list[str] = found[found["role"] != "safe"]["cell"].tolist()
+    names: list[str] = found[found["role"].isin((WINNER, RUNNER_UP))]["cell"].tolist()
     return names if len(names) > 1 else []
 
 
@@ -42,12 +42,9 @@ def _front(cube: xr.Dataset) -> list[str]:
 
 
 def _flips(cube: xr.Dataset) -> list[str]:
-    varied = [layer for layer in LAYERS if cube.sizes[layer] > 1]
-    if len(varied) < 2:
-        raise CubeError("fewer than two layers vary in this cube; no best option can change")
     rows = [
         row
-        for layer, across in permutations(varied, 2)
+        for layer, across in permutations(cells.varying_with(cube, "latency"), 2)
         for row in rank_flips(cube, layer, across).to_dict("records")
         if not row["stands"]
     ]

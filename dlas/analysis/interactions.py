@@ -15,7 +15,7 @@ import xarray as xr
 
 from dlas.analysis import cells
 from dlas.analysis.leastsquares import Equations, Solution, contrast, equations, solve, terms_of
-from dlas.analysis.quantities import Quantity, Z, change, estimates, find
+from dlas.analysis.quantities import Floats, Quantity, Z, change, estimates, find
 from dlas.analysis.tails import degrees_of_freedom
 from dlas.errors import CubeError
 from dlas.measure.statistics import Interval, StudentInterval
@@ -35,6 +35,7 @@ class _Model:
     system: Equations
     layers: list[str]
     freedom: float
+    counts: Floats  # cells of each column
 
     def column(self, one: str, i: int, other: str, j: int) -> int:
         """The column of a pair of options."""
@@ -72,7 +73,7 @@ def _fitted(cube: xr.Dataset, a: str, b: str, of: str) -> _Model:
     sizes = [cube.sizes[layer] for layer in layers]
     system = equations(columns, sizes, found.values[positions])
     solution = solve(system, terms_of(range(len(layers))), found.errors[positions])
-    return _Model(solution, system, layers, degrees_of_freedom(cube, of))
+    return _Model(solution, system, layers, degrees_of_freedom(cube, of), system.gram.diagonal())
 
 
 def _reference(cube: xr.Dataset, layer: str) -> int:
@@ -108,13 +109,14 @@ def _text(cube: xr.Dataset, layer: str, i: int) -> str:
 
 
 def _effect(model: _Model, a: str, i: int, zero: int, b: str, j: int) -> Weights:
-    """Option i of `a` less option zero with option j of `b`, averaged over the options of the other layers."""
+    """Option i of `a` less option zero with option j of `b`, averaged over what both met of the other layers."""
     weights = {model.column(a, i, b, j): 1.0, model.column(a, zero, b, j): -1.0}
-    for other in model.layers:
-        size = model.system.sizes[model.layers.index(other)]
-        for k in range(size) if other not in (a, b) else ():
-            weights[model.column(a, i, other, k)] = 1 / size
-            weights[model.column(a, zero, other, k)] = -1 / size
+    for other in (layer for layer in model.layers if layer not in (a, b)):
+        options = range(model.system.sizes[model.layers.index(other)])
+        pairs = [(model.column(a, i, other, k), model.column(a, zero, other, k)) for k in options]
+        met = [pair for pair in pairs if all(model.counts[column] for column in pair)]
+        for own, reference in met:
+            weights[own], weights[reference] = 1 / len(met), -1 / len(met)
     return weights
 
 
@@ -146,9 +148,14 @@ def sentences(result: Any) -> list[str]:
 
 
 def _sentence(row: Mapping[str, Any], quantity: Quantity) -> str:
-    verb = "multiplies {} by" if quantity.logarithmic else "changes {} by"
-    places = [
-        f"{change(quantity, *(row[f'{name}{end}'] for end in ('', '_low', '_high')))} with {row['across']}={row[at]}"
-        for name, at in _PLACES
-    ]
-    return f"{row['layer']}={row['option']} {verb.format(quantity.name)} {' but '.join(places)}."
+    does = f"{row['layer']}={row['option']} {'multiplies' if quantity.logarithmic else 'changes'} {quantity.name} by"
+    if any(math.isnan(row[name]) for name, _ in _PLACES):  # no cells tell how much; how differently, some do
+        than = "as much {} as {}" if quantity.logarithmic else "more {} than {}"
+        where = than.format(*(f"with {row['across']}={row[at]}" for at in ("where", "otherwise")))
+        return f"{does} {_change(row, 'ratio', quantity)} {where}."
+    places = [f"{_change(row, name, quantity)} with {row['across']}={row[at]}" for name, at in _PLACES]
+    return f"{does} {' but '.join(places)}."
+
+
+def _change(row: Mapping[str, Any], name: str, quantity: Quantity) -> str:
+    return change(quantity, *(row[f"{name}{end}"] for end in ("", "_low", "_high")))

@@ -110,7 +110,8 @@ def estimates(cube: xr.Dataset, name: str) -> Estimates:
 
 def _may_pair(quantity: Quantity, cube: xr.Dataset, well: NDArray[np.bool_]) -> bool:
     """Whether the cells that count are paired with the baseline: with other data, its score only adds noise."""
-    if len(set(cube["host"].values.tolist())) != 1:
+    place = "at" if "at" in cube.coords else "host"  # two hosts may be of one model; older cubes have no names
+    if len(set(cube[place].values.tolist())) != 1:
         return False
     if quantity.name != "accuracy":
         return True

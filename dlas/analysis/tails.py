@@ -44,8 +44,7 @@ def one_sided(differences: Floats, errors: Floats, freedom: float) -> Floats:
 
     with np.errstate(divide="ignore", invalid="ignore"):
         far = -np.where(differences == 0, 0.0, differences / errors)
-    found: Floats = ndtr(far) if math.isinf(freedom) else stdtr(freedom, far * critical(freedom) / Z)
-    return found
+    return np.asarray(ndtr(far) if math.isinf(freedom) else stdtr(freedom, far * critical(freedom) / Z), float)
 
 
 def reach(level: float, freedom: float) -> float:

@@ -10,7 +10,21 @@ from typing import Any
 import xarray as xr
 
 from dlas import api
-from dlas.analysis import best, claims, declared, effects, flips, interactions, pareto, proxies, roofline, speedup
+from dlas.analysis import (
+    best,
+    cells,
+    claims,
+    constraint,
+    declared,
+    effects,
+    flips,
+    interactions,
+    pareto,
+    proxies,
+    roofline,
+    speedup,
+)
+from dlas.analysis.quantities import find
 from dlas.errors import CubeError
 from dlas.option import LAYERS
 
@@ -53,22 +67,15 @@ def _effects(cube: xr.Dataset, _: Asked) -> Tables:
 
 
 def _interactions(cube: xr.Dataset, asked: Asked) -> Tables:
-    for a, b in combinations(_varied(cube), 2):
+    for a, b in combinations(cells.varying_with(cube, asked.objective), 2):
         found = interactions.interactions(cube, a, b, asked.objective)
         yield found, interactions.sentences(found)
 
 
 def _flips(cube: xr.Dataset, asked: Asked) -> Tables:
-    for layer, across in permutations(_varied(cube), 2):
+    for layer, across in permutations(cells.varying_with(cube, asked.objective), 2):
         found = flips.rank_flips(cube, layer, across, asked.objective)
         yield found, flips.sentences(found)
-
-
-def _varied(cube: xr.Dataset) -> list[str]:
-    varied = [layer for layer in LAYERS if cube.sizes[layer] > 1]
-    if len(varied) < 2:
-        raise CubeError("fewer than two layers vary in this cube; there is nothing for one layer to change in another")
-    return varied
 
 
 def _proxies(cube: xr.Dataset, asked: Asked) -> Tables:
@@ -120,6 +127,8 @@ def show(
         raise CubeError(f"--format {format_} is unknown; choose one of {', '.join(FORMATS)}")
     if format_ == "csv" and len({*what, *(["claims"] if claims_file else [])}) != 1:
         raise CubeError("--format csv writes one table; name one analysis with --what")
+    find(objective)
+    constraint.read_all(subject_to)  # what is misspelt is told before anything is analysed
     cube = api.open_cube(path)
     asked = Asked(objective, subject_to, gflops, bandwidth, claims_file)
     chosen = dict.fromkeys([*(what or ([] if claims_file else BY_DEFAULT)), *(["claims"] if claims_file else [])])

@@ -13,7 +13,7 @@ from dlas import api, registry
 from dlas.analysis import changes, gate
 from dlas.analysis.compare import Comparison, compare
 from dlas.analysis.drift import reference_kernel
-from dlas.errors import CubeError
+from dlas.errors import CubeError, OptionError
 from dlas.measure.statistics import Interval
 from dlas.stack import Stack
 from dlas.study.plan import journal_path
@@ -70,7 +70,10 @@ def advice(before: xr.Dataset, after: xr.Dataset) -> str:
     older, newer = (json.loads(cube.attrs["environment"]).get("packages", {}) for cube in (before, after))
     options = [str(text) for text in after["codegen"].values]
     for text in options:
-        (runtime, *_) = registry.parse("codegen", text)[0].packages  # type: ignore[attr-defined]
+        try:
+            (runtime, *_) = registry.parse("codegen", text)[0].packages  # type: ignore[attr-defined]
+        except OptionError:  # not installed here: nothing can be advised about it
+            continue
         if runtime in older and older[runtime] != newer.get(runtime):
             return f"{_ADVICE} {_command(after, text, runtime, older[runtime])}"
     return _ADVICE

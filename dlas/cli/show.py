@@ -10,8 +10,9 @@ from rich.table import Table
 from rich.text import Text
 
 from dlas import api, table
+from dlas.analysis import cells
 from dlas.cli import arguments
-from dlas.cube import baseline_of, frame, select
+from dlas.cube import frame, select
 from dlas.errors import CubeError
 from dlas.option import LAYERS
 
@@ -38,8 +39,8 @@ def show(path: Path, selection: Sequence[str], sort: str, format_: str) -> None:
 
 def print_table(cube: xr.Dataset, sort: str | None = None) -> None:
     """Print the table that people read, under a line that names the baseline."""
-    stack = baseline_of(cube)
-    print("baseline: " + " ".join(f"{layer}={getattr(stack, layer)}" for layer in LAYERS) + "\n")
+    baseline = cells.baseline(cube)
+    print("baseline: " + " ".join(f"{layer}={baseline[layer]}" for layer in LAYERS) + "\n")
     shown = Table(box=None, pad_edge=False, header_style="bold")
     for heading in table.HEADINGS:
         shown.add_column(heading, overflow="fold", no_wrap=heading != "remark")

@@ -20,7 +20,8 @@ def listing() -> None:
     artifacts = store.artifacts()
     for artifact in artifacts:
         recipe = artifact.recipe
-        print(f"{artifact.key[:12]}  {artifact.size / 1e6:8.2f} MB  {recipe['layer']} {recipe['option']}")
+        used = f"{_age(artifact) / _DAY:6.1f} days"
+        print(f"{artifact.key[:12]}  {artifact.size / 1e6:8.2f} MB  {used}  {recipe['layer']} {recipe['option']}")
     print(f"{len(artifacts)} artifacts, {sum(a.size for a in artifacts) / 1e6:.1f} MB in {store.root}")
 
 

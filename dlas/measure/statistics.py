@@ -27,6 +27,10 @@ class Interval:
         """The same on the scale that this one is the logarithm of."""
         return Interval(math.exp(self.value), math.exp(self.low), math.exp(self.high))
 
+    def log(self) -> "Interval":
+        """The logarithm of a positive one."""
+        return Interval(math.log(self.value), math.log(self.low), math.log(self.high))
+
 
 @dataclass(frozen=True)
 class StudentInterval(Interval):

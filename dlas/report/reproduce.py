@@ -8,9 +8,11 @@ import xarray as xr
 
 
 def study_toml(cube: xr.Dataset) -> str:
-    """The study file that gives this cube; where named data lie must be said again."""
+    """The study file that gives this cube; where named data lie must be said again. Of a merged one, its first part."""
     spec = json.loads(cube.attrs["spec"])
-    lines = [f"name = {_text(spec['name'])}", "", "[baseline]"]
+    parts = cube.attrs.get("merged")
+    lines = [f"# The first of {parts} cubes that were merged; the others' studies stand in them."] if parts else []
+    lines += [f"name = {_text(spec['name'])}", "", "[baseline]"]
     lines += [f"{layer} = {_text(option)}" for layer, option in spec["baseline"].items()]
     for part in spec["parts"]:
         lines += ["", "[[part]]", f"design = {_text(part['design'])}"]

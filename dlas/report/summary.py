@@ -13,6 +13,7 @@ import xarray as xr
 from dlas.analysis import effects, flips, interactions
 from dlas.cube import frame, label
 from dlas.errors import CubeError
+from dlas.merge import anywhere
 from dlas.option import LAYERS
 from dlas.plot.cells import varied
 from dlas.rounding import BYTES, quantity, with_interval
@@ -32,13 +33,21 @@ class Summary:
 
 def summary(cube: xr.Dataset) -> Summary:
     """The summary of a cube; findings carry their intervals."""
-    cells = frame(cube)
     baseline = json.loads(cube.attrs["baseline"])
-    cells["cell"] = [label(row, baseline) for row in cells[list(LAYERS)].to_dict("records")]
-    records = cells.to_dict("records")
+    records = _records(cube, baseline)
     interaction, untold = _interaction(cube)
     found = [*_winners(records), *_matters(cube), *interaction, *_flip(cube), *_others(records)]
     return Summary(_study(cube, baseline), found[:FINDINGS], [*untold, *_doubts(records, cube)])
+
+
+def _records(cube: xr.Dataset, baseline: Mapping[str, str]) -> list[dict[str, Any]]:
+    """The cells with their names as `cell`; `anchor` says which are what the others of their host are compared with."""
+    records: list[dict[str, Any]] = frame(cube).to_dict("records")
+    departed = {**baseline, "hardware": anywhere(baseline["hardware"])}
+    for row in records:
+        stack = {layer: row[layer] for layer in LAYERS}
+        row |= {"cell": label(row, baseline), "anchor": {**stack, "hardware": anywhere(row["hardware"])} == departed}
+    return records
 
 
 def _study(cube: xr.Dataset, baseline: Mapping[str, str]) -> list[str]:
@@ -75,7 +84,10 @@ def _options(cube: xr.Dataset, layer: str) -> str:
 
 def _winners(cells: Sequence[Mapping[str, Any]]) -> list[str]:
     timed = [cell for cell in _others_of(cells) if cell["relative_latency"] > 0]
-    return [sentence for sentence in (_fastest(timed), _kept_accuracy(timed)) if sentence]
+    hosts = dict.fromkeys(cell["at"] for cell in cells)
+    own = {at: [cell for cell in timed if cell["at"] == at] for at in hosts}  # each by its own baseline
+    found = [(at, sentence) for at in hosts for sentence in (_fastest(own[at]), _kept_accuracy(own[at])) if sentence]
+    return [f"On {at or 'this host'}: {sentence}" if len(hosts) > 1 else sentence for at, sentence in found]
 
 
 def _matters(cube: xr.Dataset) -> list[str]:
@@ -120,7 +132,7 @@ def _others(cells: Sequence[Mapping[str, Any]]) -> list[str]:
 
 def _others_of(cells: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
     """The cells that ended well, beside the baseline."""
-    return [cell for cell in cells if cell["cell"] != "baseline" and cell["status"] == "ok"]
+    return [cell for cell in cells if not cell["anchor"] and cell["status"] == "ok"]
 
 
 def _fastest(timed: Sequence[Mapping[str, Any]]) -> str:
@@ -200,7 +212,7 @@ def _remarks(timed: Sequence[Mapping[str, Any]]) -> list[str]:
 
 def _doubts(cells: Sequence[Mapping[str, Any]], cube: xr.Dataset) -> list[str]:
     margin = json.loads(cube.attrs["spec"])["measure"]["margin"]
-    timed = [cell for cell in cells if cell["relative_latency"] > 0 and cell["cell"] != "baseline"]
+    timed = [cell for cell in cells if cell["relative_latency"] > 0 and not cell["anchor"]]
     wide = sum(_half(cell) > margin for cell in timed)
     statuses = Counter(cell["status"] for cell in cells if cell["status"] != "ok")
     undecided = sum(cell["verdict"] == "inconclusive" for cell in timed)

@@ -7,7 +7,8 @@ from handmade import cube_of, interval, measured, stack
 
 from dlas.analysis.best import best, sentences
 from dlas.analysis.best import stack as as_stack
-from dlas.analysis.constraint import read
+from dlas.analysis.constraint import read, read_all
+from dlas.analysis.contenders import contenders
 from dlas.errors import CubeError
 
 LOGS = effect("codegen", *np.log([1.0, 0.5, 0.52, 0.8, 0.1]))
@@ -32,6 +33,8 @@ def test_the_fastest_within_a_point_of_the_baselines_accuracy_is_found():
 
 def test_without_limits_the_fastest_of_all_is_found_and_with_another_objective_another():
     assert roles(best(planted(), subject_to=())) == {"codegen=c4": "winner"}
+    assert roles(best(planted(), subject_to="none")) == {"codegen=c4": "winner"}
+    assert read_all(["none"]) == []
     assert best(planted(), "accuracy", ())["cell"].iloc[0] != "codegen=c4"
 
 
@@ -51,6 +54,16 @@ def test_a_cell_that_only_perhaps_keeps_the_limit_brings_the_best_that_surely_do
     assert roles(found) == {"codegen=c1": "winner", "codegen=c2": "safe"}
     assert found["keeps"].tolist() == ["perhaps", "surely"]
     assert "the best that surely does: codegen=c2 (1.04" in " ".join(sentences(found))
+
+
+def test_one_that_is_surely_faster_but_only_perhaps_keeps_the_limit_is_no_runner_up():
+    cube = planted(accuracy=effect("codegen", 0.90, 0.90, 0.90, 0.90, 0.885))
+    cube["accuracy_change_high"][..., 4, 0] = 0.002
+    found = best(cube)
+    assert roles(found) == {"codegen=c1": "winner", "codegen=c4": "better"}
+    (said,) = sentences(found)[1:]
+    assert said.startswith("Surely better, but perhaps beyond the limits: codegen=c4 (0.1999 [0.1994, 0.2005]×, ")
+    assert contenders(cube, "best") == [], "no measuring of latencies decides it"
 
 
 def test_a_failed_cell_is_never_best():
@@ -85,8 +98,8 @@ def test_the_words_name_the_runners_up():
 @pytest.mark.parametrize(
     ("limits", "said"),
     [
-        ("size <= 1", "no cell has a figure for size (size <= 1); give other limits, or none"),
-        ("latency <= 1us", "no measured cell keeps all limits (latency <= 1us); give other limits, or none"),
+        ("size <= 1", "no cell has a figure for size (size <= 1); give other limits, or `none`"),
+        ("latency <= 1us", "no measured cell keeps all limits (latency <= 1us); give other limits, or `none`"),
     ],
 )
 def test_limits_that_nothing_keeps_are_told(limits, said):

@@ -8,13 +8,13 @@ import pytest
 from handmade import BASELINE, HOST, cube_of, interval, measured, plan_of, stack
 
 from dlas.analysis import changes, gate
-from dlas.analysis.compare import compare, difference
+from dlas.analysis.compare import compare
 from dlas.analysis.drift import reference_kernel
 from dlas.cli import compare as command
 from dlas.cube import from_journal, save
 from dlas.errors import CubeError
 from dlas.measure.samples import Samples
-from dlas.measure.statistics import Interval
+from dlas.measure.statistics import Interval, independent_difference
 from dlas.study.journal import KERNEL, CellRow, Journal, RunRow
 
 LEVELS = [stack(compression=f"weight-prune@{i / 100:g}") for i in range(2, 48, 2)]  # 23 cells beside the baseline
@@ -93,12 +93,30 @@ def test_the_reference_kernel_takes_the_machine_out():
 
 def test_between_hosts_nothing_is_taken_out_and_the_hosts_are_named():
     other = drawn(2, common=2.0)
-    other.attrs["host"] = json.dumps({**json.loads(other.attrs["host"]), "cpu": "Big CPU"})
-    other.attrs["host_fingerprint"] = "other"
+    other.attrs["hosts"] = json.dumps({"": {**json.loads(other.attrs["host"]), "cpu": "Big CPU"}})
     found = compare(drawn(1), other, (Interval(0, 0, 0), Interval(0.7, 0.7, 0.7)))
     assert found.kernel is None
     assert len(standing(found)) == 24
     assert changes.sentences(found)[-1].startswith("Two hosts: Toy CPU before, Big CPU after.")
+
+
+def test_of_several_hosts_no_kernel_is_taken_out_and_each_is_looked_at_by_its_name():
+    cube, kernels = drawn(1), (Interval(0, 0, 0), Interval(0.3, 0.3, 0.3))
+    facts = json.loads(cube.attrs["host"])
+    both = {"laptop": facts, "server": {**facts, "cpu": "Big CPU"}}
+    two, changed = (
+        cube.assign_attrs(hosts=json.dumps(hosts)) for hosts in (both, {**both, "server": {**facts, "cpu": "New CPU"}})
+    )
+    same, other = compare(two, two, kernels), compare(two, changed, kernels)
+    assert (same.same_host, same.kernel, standing(same)) == (True, None, [])
+    assert (other.same_host, other.hosts[1]) == (False, "Toy CPU and New CPU")
+
+
+def test_the_ratio_that_all_share_is_known_no_better_than_the_kernel():
+    kernels = Interval(0.0, -0.03, 0.03), Interval(0.0, -0.03, 0.03)
+    found = compare(drawn(1), drawn(2), kernels)
+    assert np.log(found.common.high / found.common.low) / 2 == pytest.approx(np.hypot(0.03, 0.03), rel=0.02)
+    assert " times as long, beyond what the machine did. The reference kernel" in changes.sentences(found)[-1]
 
 
 def test_no_ratio_mixes_clocks():
@@ -201,7 +219,7 @@ def test_an_accuracy_within_its_intervals_does_not_stand():
 def test_the_difference_of_two_intervals_takes_the_ends_that_face_each_other():
     """Newcombe (1998), example: 56/70 against 48/80, difference 0.2 with the interval 0.0524 to 0.3339."""
     first, second = Interval(0.8, 0.6918, 0.8769), Interval(0.6, 0.4904, 0.7004)
-    found = difference(first, second)
+    found = independent_difference(first, second)
     assert (found.value, found.low, found.high) == pytest.approx((0.2, 0.0524, 0.3339), abs=2e-4)
 
 

@@ -37,5 +37,5 @@ def test_no_more_than_one_block_holds():
 def test_another_question_is_refused_in_a_sentence():
     with pytest.raises(CubeError, match="--for fame is unknown; choose one of best, flips, front"):
         contenders(cube(0.02), "fame")
-    with pytest.raises(CubeError, match="fewer than two layers vary in this cube; no best option can change"):
+    with pytest.raises(CubeError, match="fewer than two layers vary among the cells with latency"):
         contenders(cube(0.02), "flips")

@@ -132,3 +132,15 @@ def test_intervals_cover_the_truth_and_nulls_seldom_stand(share):
         false += bool(null["stands"].any())
     assert ((hits[1:, 1:] >= 930) & (hits[1:, 1:] <= 970)).all(), hits
     assert false <= 65  # 5 % of 1,000, and twice its own standard error
+
+
+def test_where_effects_cannot_be_averaged_the_ratio_is_told():
+    sizes = shape(model=2, compression=2, codegen=2)
+    status = np.full(sizes, "ok", object)
+    status[0, 1, 1] = "missing"  # of the second model with the second compression nothing is known
+    logs = effect("model", 0, 0.1) + effect("compression", 0, np.log(0.5)) + effect("codegen", 0, 0.3)
+    logs = logs + pair_effect(PAIR, np.log([[1, 1], [1, 1.5]]))
+    found = interactions(golden(logs, status=status), *PAIR)
+    assert figures(found, "c1", "c1", "effect")[0] == pytest.approx(0.75), "over the models that both met"
+    told = sentences(found.assign(stands=True, effect=np.nan))
+    assert told == ["compression=c1 multiplies latency by 1.5× as much with codegen=c1 as with codegen=c0."]

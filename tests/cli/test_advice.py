@@ -23,3 +23,8 @@ def test_the_command_names_the_runtime_whose_version_changed():
 def test_where_no_runtime_changed_there_is_no_command():
     said = advice(cube(openvino="2025.1"), cube(openvino="2025.1", numpy="2"))
     assert said.endswith("smaller differences show than between two sessions.")
+
+
+def test_a_runtime_that_is_not_installed_here_is_advised_nothing():
+    before, after = (cube(openvino=version).assign_coords(codegen=["gone", "lost"]) for version in ("1", "2"))
+    assert advice(before, after) == advice(cube(openvino="1"), cube(openvino="1"))

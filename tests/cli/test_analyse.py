@@ -57,10 +57,10 @@ def test_a_flip_is_told_in_plain_words(analyse):
     )
 
 
-def test_json_has_findings_and_rows_and_no_number_is_null(analyse):
+def test_json_has_findings_and_rows_and_nothing_that_is_no_json(analyse):
     code, out, _ = analyse("--what", "best", "--what", "effects", "--format", "json")
     assert code == 0
-    told = json.loads(out)
+    told = json.loads(out, parse_constant=pytest.fail)  # NaN is no JSON
     assert list(told) == ["best", "effects"]
     assert told["best"]["rows"][0]["cell"] == "compression=int8"
     assert told["best"]["findings"][0].startswith("Best by latency")
@@ -80,6 +80,15 @@ def test_limits_and_objective_are_asked_for(analyse):
     assert json.loads(out)["best"]["rows"][0]["cell"] == "baseline"
 
 
+def test_without_limits_the_fastest_of_all_is_asked_for_and_what_is_misspelt_is_told_before_all(analyse):
+    _, out, _ = analyse("--what", "best", "--subject-to", "none", "--format", "json")
+    assert json.loads(out)["best"]["findings"][0].startswith("Best by latency: compression=int8")
+    for wrong in (("--objective", "latncy"), ("--subject-to", "rubbish")):
+        code, out, err = analyse(*wrong)
+        assert (code, out) == (2, "")
+        assert wrong[1] in err
+
+
 def test_a_roofline_takes_the_peaks_that_are_given(analyse):
     code, out, _ = analyse("--what", "roofline", "--gflops", "50", "--bandwidth", "20")
     assert code == 0
@@ -91,7 +100,7 @@ def test_what_was_not_asked_for_by_name_may_have_nothing_to_say(analyse):
     code, out, _ = analyse(ratios=alone)
     assert code == 0
     assert "effects       not told: no layer varies among the cells that ended well; effects need two options" in out
-    assert "flips         not told: fewer than two layers vary in this cube" in out
+    assert "flips         not told: fewer than two layers vary among the cells with latency" in out
     code, out, err = analyse("--what", "effects", ratios=alone)
     assert (code, out) == (2, "")
     assert err == "dlas: no layer varies among the cells that ended well; effects need two options or more\n"

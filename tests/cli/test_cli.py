@@ -378,6 +378,13 @@ def test_show_cuts_no_figure_of_a_cell_with_a_long_name(capsys):
         assert figure in line
 
 
+def test_a_cube_is_shown_where_what_made_it_is_not_installed(capsys):
+    cube = cube_of({stack(): measured()}).assign_coords(codegen=["gone"])
+    baseline = {**stack().as_dict(), "codegen": "gone"}
+    print_table(cube.assign_attrs(baseline=json.dumps(baseline)))
+    assert "codegen=gone" in capsys.readouterr().out
+
+
 # --- help -------------------------------------------------------------------------------------------------------
 
 HELP = """\

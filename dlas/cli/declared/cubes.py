@@ -40,9 +40,11 @@ def analyse(
             show_default=False,
         ),
     ] = [],  # noqa: B006
-    objective: Annotated[str, typer.Option(help="latency, accuracy, size …: what is compared.")] = "latency",
+    objective: Annotated[
+        str, typer.Option(help="latency, accuracy, size …: what best, interactions, flips and proxies compare.")
+    ] = "latency",
     subject_to: Annotated[
-        Texts, typer.Option(help="A limit for the best cell: 'VARIABLE <= VALUE' or >=. Repeat for more.")
+        Texts, typer.Option(help="A limit for the best cell: 'VARIABLE <= VALUE' or >=, or none. Repeat for more.")
     ] = ["accuracy_change >= -1pp"],  # noqa: B006
     gflops: Annotated[float, typer.Option(help="Peak for roofline; 0: the cube's, else measured here.")] = 0,
     bandwidth: Annotated[float, typer.Option(help="GB/s of memory for roofline; 0: the same.")] = 0,

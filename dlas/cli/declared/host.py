@@ -27,7 +27,7 @@ def doctor(
 
 
 def store_list() -> None:
-    """List the artifacts: layer, option, size, age."""
+    """List the artifacts: size, how long ago each was used, layer and option."""
     from dlas.cli import store
 
     store.listing()
