@@ -50,5 +50,6 @@ def prune(damaged: bool, unused_for: float) -> None:
 
 
 def _age(artifact: Artifact) -> float:
-    """Seconds since anything last used it."""
-    return time.time() - (artifact.folder / MANIFEST).stat().st_mtime
+    """Seconds since anything last used it; of one without its manifest, since that was lost."""
+    manifest = artifact.folder / MANIFEST
+    return time.time() - (manifest if manifest.exists() else artifact.folder).stat().st_mtime
