@@ -1,9 +1,11 @@
 """What several test modules need: a store, empty caches, a site with the toy package in it."""
 
+import os
 import shutil
 import subprocess
 import sys
 from pathlib import Path
+from unittest import mock
 
 import pytest
 from hypothesis import settings
@@ -13,6 +15,13 @@ from dlas.artifacts import Store
 
 settings.register_profile("dlas", deadline=None)
 settings.load_profile("dlas")
+
+
+@pytest.fixture(autouse=True)
+def environment():
+    """Whatever a runtime that a test loads here writes into the environment is gone after it."""
+    with mock.patch.dict(os.environ):
+        yield
 
 
 @pytest.fixture
