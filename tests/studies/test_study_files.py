@@ -102,3 +102,8 @@ def test_a_further_processor_measures_cells_of_the_study_and_integers_in_tvm(pla
     known = {cell.stack for cell in planned("study.toml").cells}
     others = {cell.stack for cell in planned("hardware.toml").cells} - known
     assert {(stack.codegen, stack.compression) for stack in others} == {("tvm", "int8@bits=7")}
+
+
+def test_the_sparse_part_is_one_of_the_study(planned):
+    known = {cell.stack for cell in planned("study.toml").cells}
+    assert {cell.stack for cell in planned("sparse.toml").cells} <= known
