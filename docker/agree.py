@@ -12,9 +12,9 @@ import xarray as xr
 
 from dlas import api
 from dlas.analysis.cells import baseline
-from dlas.analysis.compare import Change, compare, difference
+from dlas.analysis.compare import Change, compare
 from dlas.cube import frame, label
-from dlas.measure.statistics import Interval
+from dlas.measure.statistics import Interval, independent_difference
 from dlas.measure.verdict import discoveries, p_value
 from dlas.option import LAYERS
 
@@ -47,7 +47,7 @@ def _by_ratio(changes: Sequence[Change], outside: xr.Dataset, inside: xr.Dataset
     cells = [change.cell for change in changes if _timed(change) and not change.latency]
     ratios = [{cell: row for cell, row in _ratios(cube).items() if cell in cells} for cube in (outside, inside)]
     unknown = [cell for cell in cells if any(np.isnan(side[cell].value) for side in ratios)]
-    logs = {cell: difference(ratios[1][cell], ratios[0][cell]) for cell in cells if cell not in unknown}
+    logs = {cell: independent_difference(ratios[1][cell], ratios[0][cell]) for cell in cells if cell not in unknown}
     standing = discoveries([p_value(found) for found in logs.values()])
     return [
         *(f"{cell}: neither latency nor ratio to the baseline can be compared" for cell in unknown),
