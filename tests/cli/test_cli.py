@@ -612,9 +612,11 @@ def toys(tmp_path):
     return {option: store.build({"layer": "model", "option": option}, make) for option in ("resnet8", "resnet20")}
 
 
-def test_store_list_tells_layer_option_and_size(dlas, toys, tmp_path):
+def test_store_list_tells_size_last_use_layer_and_option(dlas, toys, tmp_path):
     *lines, total = dlas("store", "list").out.splitlines()
-    assert sorted(lines) == sorted(f"{a.key[:12]}      0.02 MB  model {option}" for option, a in toys.items())
+    assert sorted(lines) == sorted(
+        f"{a.key[:12]}      0.02 MB     0.0 days  model {option}" for option, a in toys.items()
+    )
     assert total == f"2 artifacts, 0.0 MB in {tmp_path / 'store'}"
 
 
