@@ -104,6 +104,9 @@ def test_a_further_processor_measures_cells_of_the_study_and_integers_in_tvm(pla
     assert {(stack.codegen, stack.compression) for stack in others} == {("tvm", "int8@bits=7")}
 
 
-def test_the_sparse_part_is_one_of_the_study(planned):
+def test_the_sparse_part_is_of_the_study_and_apart_from_the_other(planned):
     known = {cell.stack for cell in planned("study.toml").cells}
-    assert {cell.stack for cell in planned("sparse.toml").cells} <= known
+    part = planned("sparse.toml")
+    assert {cell.stack for cell in part.cells} <= known
+    shared = {cell.stack for cell in planned("hardware.toml").cells} & {cell.stack for cell in part.cells}
+    assert shared == {part.baseline.stack}, "or the two could not be merged"
