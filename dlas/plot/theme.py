@@ -43,6 +43,7 @@ def config() -> dict[str, Any]:
             "orient": "bottom",
             "direction": "horizontal",
             "columns": 3,
+            "columnPadding": 30,  # a viewer's font may be wider than the one that this was laid out with
             "labelLimit": 220,
             "symbolLimit": 30,
             "symbolOpacity": 1,  # however faint the marks are
