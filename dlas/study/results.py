@@ -37,6 +37,11 @@ class _Timed:
     latencies: Sequence[Floats]
     clock: str
 
+    @property
+    def wall(self) -> bool:
+        """Whether only the wall's clock sees all that it does."""
+        return any(run.facts["wall"] for run in self.runs)
+
 
 def results(plan: Plan, journal: Journal) -> dict[str, Values]:
     """Variables of each planned cell by its label; what was not measured is left out.
@@ -63,7 +68,7 @@ def _on_one_host(plan: Plan, journal: Journal) -> dict[str, Values]:
     rows = journal.cells(host)
     timed = _timed(journal.runs(host), journal.baselines(host), plan.baseline.key)
     shown = [timed[cell.key] for cell in plan.possible if cell.key in timed]
-    lent = spread_between([t.paired for t in shown if t.paired]), spread_between([t.latencies for t in shown])
+    lent = {wall: _lent([t for t in shown if t.wall == wall]) for wall in (False, True)}
     values = {c.label: _values(c, rows.get(c.key), timed.get(c.key), lent, plan, rows) for c in plan.cells}
     kernel = timed[KERNEL].runs if KERNEL in timed else []
     for cell in plan.possible:
@@ -75,6 +80,11 @@ def _on_one_host(plan: Plan, journal: Journal) -> dict[str, Values]:
             add_words(cell, plan, values, row, runs, same)
     _part_from_the_others(plan, values)
     return values
+
+
+def _lent(alike: Sequence[_Timed]) -> tuple[Spread, Spread]:
+    """How ratios and latencies differ between processes; of one clock's cells, since by the wall threads wait too."""
+    return spread_between([t.paired for t in alike if t.paired]), spread_between([t.latencies for t in alike])
 
 
 def _part_from_the_others(plan: Plan, values: dict[str, Values]) -> None:
@@ -119,7 +129,7 @@ def _values(
     cell: Cell,
     row: CellRow | None,
     timed: _Timed | None,
-    lent: tuple[Spread, Spread],
+    lent: Mapping[bool, tuple[Spread, Spread]],
     plan: Plan,
     rows: Mapping[str, CellRow],
 ) -> Values:
@@ -135,7 +145,7 @@ def _values(
     if row.status == "ok" and timed is None:
         return {**values, **missing}
     if row.status == "ok" and timed and row.record:
-        values |= _of_runs(timed, cell == plan.baseline, cell, lent)
+        values |= _of_runs(timed, cell == plan.baseline, cell, lent[timed.wall])
     return values
 
 

@@ -115,6 +115,18 @@ def test_a_planted_ratio_is_recovered_with_an_interval_that_contains_it(bench, p
     assert found["codegen=torch"]["relative_latency_freedom"] == {1: 4, 3: 2}[processes]
 
 
+def test_what_several_threads_differ_by_between_processes_is_not_lent_to_one(bench):
+    block = bench.block()
+    for process, wide in enumerate((0.7, 1.0, 1.4)):
+        bench.runs(block, {BASELINE: 1.0, TORCH: 2.0 + 0.01 * process, TWO_THREADS: wide}, process)
+    for one in (BASELINE, TORCH, TWO_THREADS):
+        bench.cell(one)
+    alone, beside = (results(plan_of(*cells), bench.journal) for cells in ((TORCH,), (TORCH, TWO_THREADS)))
+    assert relative(beside["codegen=torch"]) == relative(alone["codegen=torch"])
+    _, low, high = relative(beside[TWO_THREADS.difference(BASELINE)])
+    assert high / low > 1.5
+
+
 def test_the_baseline_is_exactly_one(bench):
     block = bench.block()
     bench.runs(block, {BASELINE: 1.0, TORCH: 2.0})
