@@ -46,7 +46,7 @@ def text(cube: xr.Dataset) -> str:
     lines = [line for part in (_label, _measured, _obstacles, _claims) for line in part(cube)]
     for name, own in hosts.items():
         lines += [f"## On {name}", ""] if len(hosts) > 1 else []
-        lines += [line for part in (_bars, _techniques, _primitives, _seeds, _matters) for line in part(own)]
+        lines += [line for part in (_bars, _techniques, _primitives, _tuning, _seeds, _matters) for line in part(own)]
     lines += ["## Everywhere", ""] if len(hosts) > 1 else []
     pictures = [f"![{title}](figures/{name}.svg)\n" for name, (title, _) in PICTURES.items()]
     return "\n".join([*lines, "### Pictures", "", *pictures])
@@ -130,13 +130,15 @@ def _bars(cube: xr.Dataset) -> list[str]:
 def _techniques(cube: xr.Dataset) -> list[str]:
     """Geometric mean of the speed-up over the uncompressed network, by technique and code generator."""
     cube = seeds.first(cube)
-    found = _over(cube, "compression", "none")
-    names = [str(text) for text in cube["codegen"].values]
+    found = _over(cube, "compression", "none").sel(primitive="native")
+    there = np.isfinite(found)
+    names = [str(text) for text in cube["codegen"].values if there.sel(codegen=text).any()]
     rows = []
-    for text in (str(text) for text in cube["compression"].values if text != "none"):
-        figures = [_mean(found.sel(compression=text, codegen=name, primitive="native")) for name in names]
-        accuracy = _accuracy_change(cube, text)
-        rows.append((f"`{text}`", *figures, accuracy))
+    for text in (
+        str(text) for text in cube["compression"].values if text != "none" and there.sel(compression=text).any()
+    ):
+        figures = [_mean(found.sel(compression=text, codegen=name)) for name in names]
+        rows.append((f"`{text}`", *figures, _accuracy_change(cube, text)))
     head = ["### Techniques", "", "Speed-up over the same stack uncompressed: geometric mean over data sets, networks "
             "and hardware, lowest to highest, and in how many stacks. Accuracy: mean over data sets and networks, one "
             "executable of each.", ""]  # fmt: skip
@@ -156,6 +158,29 @@ def _primitives(cube: xr.Dataset) -> list[str]:
     head = ["### Primitives", "", "In TVM: speed-up over its own choice (`native`: dense, spatially packed) for the "
             "same network, as above.", ""]  # fmt: skip
     return [*head, *_table(("", *(f"`{name}`" for name in known)), rows), ""]
+
+
+def _tuning(cube: xr.Dataset) -> list[str]:
+    """What auto-scheduled kernels gain over the schedules written by hand, by network, compression and primitive."""
+    tuned = [str(text) for text in cube["codegen"].values if str(text).startswith(claims.TUNED)]
+    if not tuned:
+        return []
+    found = _over(cube, "codegen", claims.UNTUNED).sel(codegen=tuned)
+    there = np.isfinite(found)
+    primitives = [str(text) for text in cube["primitive"].values if there.sel(primitive=text).any()]
+    places = [(m, c) for m in cube["model"].values for c in cube["compression"].values
+              if there.sel(model=m, compression=c).any()]  # fmt: skip
+    rows = [
+        (f"`{model}` `{text}`", *(_mean(found.sel(model=model, compression=text, primitive=p)) for p in primitives))
+        for model, text in places
+    ]
+    head = [
+        "### Tuning",
+        "",
+        "Speed-up of auto-scheduled kernels over the hand-written schedules of the same stack.",
+        "",
+    ]
+    return [*head, *_table(("", *(f"`{name}`" for name in primitives)), rows), ""]
 
 
 def _over(cube: xr.Dataset, layer: str, option: str) -> xr.DataArray:
