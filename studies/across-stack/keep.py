@@ -2,7 +2,7 @@
 
     python studies/across-stack/keep.py artifacts/across-stack/study.nc [JOURNAL …]
 
-The journal is the one beside the cube; those of a merged cube's parts must be named.
+The journal is the one beside the cube; those of a merged cube's parts must be named, or what was kept of one (`.json`).
 """
 
 import json
@@ -36,6 +36,8 @@ def summary(cube: xr.Dataset, journals: Sequence[Path]) -> dict[str, Any]:
 def _rows(journal: Path, table: str) -> int:
     if not journal.exists():
         raise CubeError(f"the journal {journal} is not there; name the journals of the cube's parts after the cube")
+    if journal.suffix == ".json":
+        return int(json.loads(journal.read_text(encoding="utf-8"))["journal"][f"{table}s"])
     with closing(sqlite3.connect(f"file:{journal}?mode=ro", uri=True)) as connection:
         (count,) = connection.execute(f"select count(*) from {table}").fetchone()  # noqa: S608 - one of three
     return int(count)

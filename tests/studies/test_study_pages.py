@@ -137,4 +137,8 @@ def test_a_cube_without_its_journal_is_not_kept_and_those_of_its_parts_can_be_na
     Journal(journals[1]).close()
     with pytest.raises(CubeError, match=r"run\.journal is not there; name the journals of the cube's parts"):
         keep.keep(path, folder=tmp_path / "kept")
-    assert keep.keep(path, journals, tmp_path / "kept").exists()
+    kept = keep.keep(path, journals, tmp_path / "kept").with_suffix(".json")
+    counted = {"sessions": 1, "blocks": 2, "runs": 3}
+    kept.write_text(json.dumps({**json.loads(kept.read_text()), "journal": counted}))
+    again = keep.keep(path, [kept, journals[1]], tmp_path / "again").with_suffix(".json")
+    assert json.loads(again.read_text())["journal"] == counted, "what was kept of a journal stands for it"
