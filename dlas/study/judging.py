@@ -28,8 +28,9 @@ def add_verdicts(values: Mapping[str, Values], anchors: Mapping[str, Values], ma
     for label, verdict in zip(compared, found, strict=True):
         own, anchor = values[label], anchors[label]
         if verdict in DIFFERENT and not _stands_without_calls(own, anchor):
-            costs = " and ".join(f"{1e6 * cell['call_overhead']:.3g} µs" for cell in (own, anchor))
-            own["remark"] = "; ".join(filter(None, [own.get("remark", ""), f"no {verdict} than its calls: {costs}"]))
+            costs = " against ".join(f"{1e6 * cell['call_overhead']:.3g} µs" for cell in (own, anchor))
+            said = f"not surely {verdict} without what a mere call costs ({costs})"
+            own["remark"] = "; ".join(filter(None, [own.get("remark", ""), said]))
             verdict = "inconclusive"
         own["verdict"] = verdict
 
