@@ -207,7 +207,10 @@ def export(
     from dlas.study.stored import stored
 
     opened = open_cube(path)
-    drop = quantities.share(max_drop.replace("pp", "%"))
+    try:
+        drop = quantities.share(max_drop.replace("pp", "%"))
+    except StudyError:
+        raise CubeError(f"max_drop {max_drop!r} is no loss of accuracy; write for example 1pp") from None
     limits = [f"accuracy_change >= {-100 * drop:g}pp", *([f"latency <= {max_latency}"] if max_latency else [])]
     found = best.best(opened, "latency", limits)
     said = best.sentences(found)

@@ -90,7 +90,7 @@ def test_the_folder_holds_what_somebody_else_needs(cube, tmp_path):
 
 def test_a_loss_without_a_unit_that_would_be_a_whole_is_refused(tmp_path):
     save(cube_of({stack(): measured()}), tmp_path / "cube.nc")
-    with pytest.raises(DlasError, match="'1' is no share"):
+    with pytest.raises(DlasError, match="max_drop '1' is no loss of accuracy; write for example 1pp"):
         api.export(tmp_path / "cube.nc", tmp_path / "deployed", "1")
 
 

@@ -41,16 +41,21 @@ def _live(console: Console, status: Status, progress: Progress) -> None:
 
 
 class _Lines:
-    """Prints a line when something new begins, not for every step of it."""
+    """Prints a line when something new begins, not for every step of it, though several jobs take turns to tell."""
 
     def __init__(self) -> None:
-        self._last = ("", "")
+        self._stage: tuple[str, int] = ("", 0)
+        self._told: set[str] = set()
 
     def tell(self, progress: Progress) -> None:
-        """Print unless only a number moved since the last line."""
-        subject = (progress.phase, progress.what.partition(":")[0].partition(",")[0])
-        if subject != self._last:
-            self._last = subject
+        """Print unless it was told since the last step that was done."""
+        stage, subject = (progress.phase, progress.done), progress.what
+        if progress.phase != WARNING:
+            subject = subject.partition(":")[0].partition(",")[0]  # without its own steps
+        if stage != self._stage:
+            self._stage, self._told = stage, set()
+        if subject not in self._told:
+            self._told.add(subject)
             print(sentence(progress), file=sys.stderr, flush=True)
 
 

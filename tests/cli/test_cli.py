@@ -571,6 +571,7 @@ def instant(monkeypatch):
     def run_study(study, out, conduct):
         for done in range(3):
             conduct.listen(Progress("build", 0, 2, f"compression int8: {done}/3 images"))
+            conduct.listen(Progress("build", 0, 2, f"model resnet8: {done}/3 images"))
         conduct.listen(Progress("measure", 1, 2, "loading baseline", 40.0))
         return cube_of({stack(): measured()})
 
@@ -581,6 +582,7 @@ def test_progress_is_plain_lines_on_standard_error_where_there_is_no_terminal(dl
     ended = dlas("perturb", "--layer", "codegen=torch")
     assert ended.err.splitlines() == [
         "building 0/2: compression int8: 0/3 images",
+        "building 0/2: model resnet8: 0/3 images",
         "measuring 1/2, about 40 s left: loading baseline",
     ]
 
