@@ -4,7 +4,7 @@ For each network one block a primitive, in three sets of fresh processes, one th
 weights as drawn: `tvm@schedule=tuned,space=both` first, beside it `naive`, `fixed`, `default`, tuned in MetaSchedule's
 own space alone, and under `spatial-pack` OpenVINO float32, all at the widest instruction set of this host. Ratios are
 times over that of `tuned`: above 1, `tuned` is faster. `csr-direct` runs networks with 90 % of their weights zero.
-There are 16 trials for each distinct kernel on average, half of them in each space; what a search took is told.
+There are 12 trials for each distinct kernel on average, half of them in each space; what a search took is told.
 
 `--quick` takes one small network under `spatial-pack`, two trials and little time.
 """
@@ -29,7 +29,7 @@ NETWORKS = ("resnet20", "mobilenetv2@width=0.5", "vgg16@width=0.25")
 PRIMITIVES = ("spatial-pack", "direct", "gemm")
 SPARSE = "csr-direct"
 OTHERS = ("default", "fixed", "naive", "generic")
-TRIALS, QUICK_TRIALS = 16, 2
+TRIALS, QUICK_TRIALS = 12, 2
 BUDGET = 3.0  # s a cell
 SIDE = 32
 

@@ -100,13 +100,15 @@ class Emitter:
         )
         return self.builder.emit(call)
 
-    def kernel(self, name: str, function: Any, inputs: list[Any], shape: tuple[int, ...]) -> "relax.Var":
-        """A kernel that is written out as a PrimFunc, with an output of this shape."""
+    def kernel(
+        self, name: str, function: Any, inputs: list[Any], shape: tuple[int, ...], dtype: str = "float32"
+    ) -> "relax.Var":
+        """A kernel that is written out as a PrimFunc, with an output of this shape and type."""
         from tvm import relax
 
         target = self.builder.add_func(function, name)
         operands = relax.Tuple([self._operand(value) for value in inputs])
-        return self.builder.emit(relax.call_tir(target, operands, out_ty=relax.TensorType(shape, "float32")))
+        return self.builder.emit(relax.call_tir(target, operands, out_ty=relax.TensorType(shape, dtype)))
 
     def reblocked(self, value: Value, block: int) -> Value:
         """The same value with another block; a copy unless it has it already, or has neither."""

@@ -19,8 +19,33 @@ def compiled(module: "ir.IRModule", chosen: Machine) -> Any:
 
     system = {"mtriple": chosen.triple} if chosen.triple else {}
     target = tvm.target.Target({"kind": "llvm", "mcpu": chosen.cpu, "num-cores": 1, **system})
+    tvm.tirx.register_tir_pipeline(_PIPELINE, _pipeline)
     with tvm.transform.PassContext(opt_level=3, config={"s_tir.LoopPartition": {"partition_const_loop": True}}):
-        return tvm.compile(module, target=target)
+        return tvm.compile(module, target=target, tir_pipeline=_PIPELINE)
+
+
+_PIPELINE = "dlas"
+
+
+def _pipeline() -> tuple[Any, Any, Any]:
+    """TVM's own lowering, after which accumulators are variables; the passes for host and device."""
+    import tvm
+
+    lowered, host, device = tvm.tirx.get_tir_pipeline("default")
+    last = tvm.tirx.transform.prim_func_pass(_accumulators_on_stack, opt_level=0)
+    return tvm.transform.Sequential([lowered, last]), host, device
+
+
+def _accumulators_on_stack(function: Any, _module: Any, _context: Any) -> Any:
+    """TVM would ask its pool for those of every turn of a parallel loop, which takes as long as a small tile."""
+    import tvm_ffi
+    from tvm.tirx import AllocBuffer, IntImm
+
+    def kept(found: Any) -> Any:
+        local = found.buffer.scope() == "local"
+        return AllocBuffer(found.buffer, {"disable_lower_builtin": IntImm("bool", 1)}) if local else found
+
+    return function.with_body(tvm_ffi.structural_map(function.body, (AllocBuffer, kept)))
 
 
 def assembly(executable: Any) -> str:

@@ -21,6 +21,4 @@ def bsr(s: "Schedule", anchor: Any, sizes: Mapping[str, int]) -> None:
     s.vectorize(v)
     pad = steps.find(s, PAD)
     if pad is not None:
-        loops = s.get_loops(pad)
-        s.parallel(s.fuse(*loops[:2]))
-        s.vectorize(loops[-1])
+        s.parallel(s.fuse(*s.get_loops(pad)[:2]))

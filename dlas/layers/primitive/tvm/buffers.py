@@ -1,10 +1,13 @@
 """What kernels that are written out with TVM's builder share: their buffers, and the passes around their sums."""
 
+from dataclasses import dataclass
+from math import gcd
 from typing import Any
 
 from dlas.tensorir.operators import Convolution
 
 PAD, UNPACK = "pad", "unpack"
+_TOGETHER = 4  # pixels that are copied at once where a row holds a multiple
 
 
 def extents(*sizes: int) -> tuple[Any, ...]:
@@ -29,20 +32,58 @@ def even(total: int, most: int) -> list[tuple[int, int, int]]:
     return [group for group in found if group[1]]
 
 
-def padded(operator: Convolution, image: Any, high: int, wide: int) -> Any:
-    """A blocked image with zeros around it, so many rows and columns in all."""
+def padded(operator: Convolution, image: Any, high: int, wide: int, border: int = 0) -> Any:
+    """A blocked image with what stands for zero around it, so many rows and columns in all.
+
+    Row by row, so that no pixel asks for itself whether it is inside.
+    """
     from tvm.script.ir_builder import tirx
 
     (_, _, rows, columns), (top, left) = operator.image, operator.padding[:2]
     batch, outer, _, _, lanes = (int(extent) for extent in image.shape)
-    shape = extents(batch, outer, high, wide, lanes)
-    result = tirx.sblock_alloc_buffer(shape)
-    with tirx.grid(*shape) as (n, c, h, w, v), tirx.sblock(PAD):
-        n, c, h, w, v = tirx.axis.remap("SSSSS", [n, c, h, w, v])
-        inside = tirx.And(tirx.And(h >= top, h < rows + top), tirx.And(w >= left, w < columns + left))
-        pixel = tirx.if_then_else(inside, image[n, c, h - top, w - left, v], tirx.float32(0))
-        tirx.buffer_store(result, pixel, [n, c, h, w, v])
+    result = tirx.sblock_alloc_buffer(extents(batch, outer, high, wide, lanes), image.dtype)
+    with tirx.grid(*extents(batch, outer, high, 1, 1)) as (n, c, h, y, z), tirx.sblock(PAD):
+        n, c, h, y, z = tirx.axis.remap("SSSSS", [n, c, h, y, z])
+        tirx.reads(image[n, c, 0:rows, 0:columns, 0:lanes])
+        tirx.writes(result[n, c, h, y * wide : y * wide + wide, z * lanes : z * lanes + lanes])
+        to = _Row(result, [n, c, h], border)
+        with tirx.If(tirx.And(h >= top, h < rows + top)):
+            with tirx.Then():
+                to.fill(0, left)
+                to.copy(image, [n, c, h - top], left, columns)
+                to.fill(left + columns, wide)
+            with tirx.Else():
+                to.fill(0, wide)
     return result
+
+
+@dataclass(frozen=True)
+class _Row:
+    """A row of a blocked image, whose pixels lie one after the other."""
+
+    buffer: Any
+    place: list[Any]
+    border: int
+
+    def fill(self, first: int, end: int) -> None:
+        """Columns of the border."""
+        from tvm.script.ir_builder import tirx
+        from tvm.tirx import const
+
+        lanes, dtype = int(self.buffer.shape[-1]), self.buffer.dtype
+        with tirx.serial(*extents(end - first)) as w:
+            filled = tirx.broadcast(const(self.border, dtype), lanes)
+            tirx.buffer_store(self.buffer, filled, [*self.place, first + w, tirx.ramp(0, 1, lanes)])
+
+    def copy(self, image: Any, row: list[Any], first: int, columns: int) -> None:
+        """Columns of an image's row, up to four at once."""
+        from tvm.script.ir_builder import tirx
+
+        together = gcd(columns, _TOGETHER)
+        several = tirx.ramp(0, 1, together * int(self.buffer.shape[-1]))
+        with tirx.serial(*extents(columns // together)) as w:
+            pixels = image[(*row, w * together, several)]
+            tirx.buffer_store(self.buffer, pixels, [*self.place, first + w * together, several])
 
 
 def unpack(sums: Any, out: Any) -> None:

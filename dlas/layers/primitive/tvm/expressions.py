@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from dlas.tensorir.emitter import times, widened
+from dlas.tensorir.emitter import widened
 from dlas.tensorir.layout import PLAIN, element, stored
 from dlas.tensorir.operators import Convolution
 
@@ -67,19 +67,19 @@ def convolution(
     return expression
 
 
-def depthwise(operator: Convolution, block: int, attrs: Mapping[str, Any], border: int = 0) -> Expression:
+def depthwise(operator: Convolution, block: int, attrs: Mapping[str, Any]) -> Expression:
     """A depthwise convolution that keeps the block; weights are C/block, KH, KW, block."""
 
     def expression(image: Any, weights: Any) -> Any:
         from tvm import te
 
-        source = padded(image, operator, block, border)
+        source = padded(image, operator, block)
         (down, across), (high, wide) = operator.strides, operator.dilation
         _, i, j = _reduction(operator, block)
 
         def product(n: Any, c: Any, h: Any, w: Any, v: Any) -> Any:
             pixel = source[n, c, h * down + i * high, w * across + j * wide, v]
-            return te.sum(times(pixel, weights[c, i, j, v]), axis=[i, j])
+            return te.sum(pixel * widened(weights[c, i, j, v]), axis=[i, j])
 
         return te.compute(stored(operator.output, block), product, name=ANCHOR, attrs=dict(attrs))
 

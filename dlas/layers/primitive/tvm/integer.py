@@ -7,8 +7,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from dlas.layers.primitive.tvm import expressions, linear, packing, tiles
+from dlas.layers.primitive.tvm import expressions, integer_depthwise, linear, packing, tiles
 from dlas.layers.primitive.tvm.expressions import ANCHOR, Expression
+from dlas.layers.primitive.tvm.interleave import interleavable, interleaved
 from dlas.layers.primitive.tvm.vnni import GROUP
 from dlas.tensorir.emitter import Emitter, Lowered, Value, times
 from dlas.tensorir.layout import blocks, element, stored
@@ -24,8 +25,7 @@ def convolution(emitter: Emitter, operator: Convolution, image: Value, zero: int
     if operator.depthwise:
         return _depthwise(emitter, operator, emitter.reblocked(image, lanes), zero, name)
     if operator.groups > 1 or image.block % GROUP:
-        few = min(lanes, blocks(image.shape[1], GROUP) * GROUP)
-        image = emitter.reblocked(image, few if operator.groups == 1 else lanes)
+        image = _few_together(emitter, image) if operator.groups == 1 else emitter.reblocked(image, lanes)
     if not _aligned(operator, lanes):
         operator = replace(operator, weights=packing.all_channels(operator), groups=1)
     groups = blocks(expressions.span(operator, lanes), GROUP)
@@ -36,6 +36,13 @@ def convolution(emitter: Emitter, operator: Convolution, image: Value, zero: int
     expression = _expression(operator, image.block, zero, lanes, attrs)
     var = emitter.compute("integer_pack", expression, image.var, weights)
     return Lowered(Value(var, operator.output, lanes), name, f"{tile} int8", precision="int8")
+
+
+def _few_together(emitter: Emitter, image: Value) -> Value:
+    """The image in blocks of as many channels as it has, up to a vector of them."""
+    if interleavable(emitter, image):
+        return interleaved(emitter, image)
+    return emitter.reblocked(image, min(emitter.machine.lanes, blocks(image.shape[1], GROUP) * GROUP))
 
 
 def _expression(operator: Convolution, block: int, zero: int, lanes: int, attrs: Mapping[str, Any]) -> Expression:
@@ -61,11 +68,11 @@ def _expression(operator: Convolution, block: int, zero: int, lanes: int, attrs:
 
 
 def _depthwise(emitter: Emitter, operator: Convolution, image: Value, zero: int, name: str) -> Lowered:
-    tile = tiles.chosen_depthwise(emitter, operator, tiles.whole)
-    attrs = {"schedule": "dlas.layers.primitive.tvm.schedules.depthwise", **tile.attrs}
-    expression = expressions.depthwise(operator, image.block, attrs, zero)
-    weights = packing.depthwise(operator, image.block).astype(np.int8)
-    var = emitter.compute("integer_depthwise", expression, image.var, weights)
+    tile = tiles.chosen_depthwise(emitter, operator, tiles.whole, itemsize=1)
+    sizes = integer_depthwise.Sizes(operator, emitter.machine, tile, zero)
+    shape = stored(operator.output, image.block)
+    inputs = [image.var, integer_depthwise.weights(sizes)]
+    var = emitter.kernel("integer_depthwise", integer_depthwise.kernel(sizes), inputs, shape, "int32")
     return Lowered(Value(var, operator.output, image.block), name, f"{tile} int8", precision="int8")
 
 

@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING, Any
 
 from dlas.layers.primitive.tvm import schedules, vnni
-from dlas.layers.primitive.tvm.expressions import ANCHOR
+from dlas.layers.primitive.tvm.expressions import ANCHOR, PAD
 from dlas.layers.primitive.tvm.schedules import Sizes
 from dlas.tensorir import steps
 
@@ -19,6 +19,20 @@ def pack(s: "Schedule", anchor: Any, sizes: Sizes) -> None:
     c, turns = s.split(c, [None, sizes["unroll"] if window == 1 else 1])
     _reduce(s, anchor, [c, i, j, turns], [image, *pixels, vectors, lanes, k], sizes)
     schedules.pad_first(s)
+
+
+def depthwise(s: "Schedule", anchor: Any, sizes: Sizes) -> None:
+    """A row at a time, and what follows it; padding by bands of rows, so that a band stays in the first cache."""
+    out = steps.inline_epilogue(s, anchor)
+    n, c, h, w, v = s.get_loops(out)
+    band, h = s.split(h, [None, sizes["rows"]])
+    s.reorder(n, c, band, h, w, v)
+    s.parallel(s.fuse(n, c))
+    s.compute_at(anchor, h, preserve_unit_loops=True)
+    pad = steps.find(s, PAD)
+    if pad is not None:
+        s.compute_at(pad, band, preserve_unit_loops=True)
+    s.vectorize(v)
 
 
 def linear(s: "Schedule", anchor: Any, sizes: Sizes) -> None:

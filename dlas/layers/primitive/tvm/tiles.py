@@ -49,11 +49,11 @@ def chosen(emitter: Emitter, operator: Convolution, outer: int, read: Read) -> T
     return _picked(emitter, default, others, read)
 
 
-def chosen_depthwise(emitter: Emitter, operator: Convolution, read: Read) -> Tile:
-    """The tile of a depthwise convolution."""
+def chosen_depthwise(emitter: Emitter, operator: Convolution, read: Read, itemsize: int = 4) -> Tile:
+    """The tile of a depthwise convolution of pixels of so many bytes."""
     if emitter.schedule == "fixed":
         return read(FIXED)
-    default = for_depthwise(operator, emitter.machine)
+    default = for_depthwise(operator, emitter.machine, itemsize)
     others = partial(variants.of_depthwise, default.attrs, operator.output, emitter.machine.registers)
     return _picked(emitter, default, others, read)
 
@@ -161,10 +161,10 @@ def _unrolled(operator: Convolution) -> int:
 _BAND = 16 << 10  # bytes of a padded band of rows: half of the smallest first cache
 
 
-def for_depthwise(operator: Convolution, machine: Machine) -> Tile:
+def for_depthwise(operator: Convolution, machine: Machine, itemsize: int = 4) -> Tile:
     """Columns for half the registers; as many rows as one band of padded input has."""
     _, _, high, wide = operator.output
-    row = 4 * machine.lanes * (operator.image[3] + operator.padding[1] + operator.padding[3])
+    row = itemsize * machine.lanes * (operator.image[3] + operator.padding[1] + operator.padding[3])
     reach = operator.dilation[0] * (operator.kernel[0] - 1) + 1
     rows = max(1, (_BAND // row - reach) // operator.strides[0] + 1)
     return Tile(min(high, rows), min(wide, machine.registers // 2), 1)

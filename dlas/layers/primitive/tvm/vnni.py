@@ -4,6 +4,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from dlas.tensorir.machine import Machine
+
 INTRINSIC = "dlas.vnni"
 LANES, GROUP = 16, 4  # sums of one instruction, products that each of them adds
 _DOT = "llvm.x86.avx512.vpdpbusd.512"
@@ -57,11 +59,30 @@ def _instruction(pixels: Any, weights: Any, sums: Any) -> None:
     from tvm.script.ir_builder import tirx
 
     pixel = tirx.broadcast(tirx.reinterpret("int32", pixels.vload([0], "uint8x4")), LANES)
-    total = tirx.call_llvm_pure_intrin(
-        "int32x16",
-        tirx.llvm_lookup_intrinsic_id(_DOT),
-        sums.vload([0], "int32x16"),
-        tirx.reinterpret("uint8x64", pixel),
-        weights.vload([0, 0], "int8x64"),
-    )
+    total = _dot(sums.vload([0], "int32x16"), pixel, weights.vload([0, 0], "int8x64"))
     tirx.buffer_store(sums, total, [tirx.ramp(0, 1, LANES)])
+
+
+def dot(machine: Machine, sums: Any, pixels: Any, weights: Any) -> Any:
+    """Sums of each lane (int32) and of the products of its four pixels (in a word, unsigned) and weights (int8)."""
+    from tvm.script.ir_builder import tirx
+
+    if machine.vnni:
+        return _dot(sums, pixels, weights)
+    words = tirx.reinterpret(f"int32x{machine.lanes}", weights)
+
+    def everywhere(number: int) -> Any:
+        return tirx.broadcast(tirx.int32(number), machine.lanes)
+
+    for place in range(GROUP):
+        pixel = (pixels >> everywhere(8 * place)) & everywhere(255)
+        weight = (words << everywhere(8 * (GROUP - 1 - place))) >> everywhere(8 * (GROUP - 1))  # with its sign
+        sums = sums + pixel * weight
+    return sums
+
+
+def _dot(sums: Any, pixels: Any, weights: Any) -> Any:
+    from tvm.script.ir_builder import tirx
+
+    name = tirx.llvm_lookup_intrinsic_id(_DOT)
+    return tirx.call_llvm_pure_intrin("int32x16", name, sums, tirx.reinterpret("uint8x64", pixels), weights)

@@ -20,7 +20,5 @@ def winograd(s: "Schedule", anchor: Any, sizes: Mapping[str, int]) -> None:
     s.parallel(s.fuse(n, o))
     s.vectorize(v)
     pad, transform = steps.find(s, PAD), steps.find(s, TRANSFORM)
-    loops = s.get_loops(pad)
-    s.parallel(s.fuse(*loops[:2]))
-    s.vectorize(loops[-1])
+    s.parallel(s.fuse(*s.get_loops(pad)[:2]))
     s.parallel(s.fuse(*s.get_loops(transform)))

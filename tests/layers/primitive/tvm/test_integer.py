@@ -154,6 +154,20 @@ def test_four_products_are_one_instruction(isa, operator):
     assert machinecode.isa_of(assembly) == "avx512-vnni"
 
 
+@pytest.mark.parametrize(("isa", "schedule"), HOW)
+@pytest.mark.parametrize("channels", [1, 3, 4])
+def test_images_of_few_channels_are_exact(isa, schedule, channels):
+    check(Convolution(integers(9, channels, 3, 3), (2, channels, 8, 12), padding=(1, 1, 1, 1)), isa, schedule)
+
+
+@pytest.mark.parametrize("weights", [integers(33, 16, 3, 3), integers(16, 1, 3, 3)], ids=["convolution", "depthwise"])
+def test_accumulators_are_on_the_stack(weights):
+    groups = 16 // weights.shape[1]
+    operator = Convolution(weights, (1, 16, 7, 7), groups=groups)
+    assert "callq\t*" in machinecode.assembly(compiled(operator, "avx512-vnni"))  # how a pool would be asked
+    assert "AllocWorkspace@" not in machinecode.assembly(compiled(operator, "avx512-vnni"))
+
+
 def test_below_vnni_there_is_no_such_instruction():
     assert machinecode.isa_of(machinecode.assembly(compiled(Linear(integers(7, 33), 3), "avx512"))) == "avx512"
 
