@@ -25,12 +25,13 @@ def convolution(emitter: Emitter, operator: Convolution, image: Value, zero: int
     if operator.depthwise:
         return _depthwise(emitter, operator, emitter.reblocked(image, lanes), zero, name)
     if operator.groups > 1 or image.block % GROUP:
-        image = _few_together(emitter, image) if operator.groups == 1 else emitter.reblocked(image, lanes)
+        image = _fours_together(emitter, image) if operator.groups == 1 else emitter.reblocked(image, lanes)
     if not _aligned(operator, lanes):
         operator = replace(operator, weights=packing.all_channels(operator), groups=1)
     groups = blocks(expressions.span(operator, lanes), GROUP)
     chosen = tiles.chosen(emitter, operator, blocks(operator.output[1], lanes), tiles.whole)
-    tile = replace(chosen, part=0, unroll=next(u for u in (4, 2, 3, 1) if groups % u == 0))
+    # An image of bytes is small: read again for every tile of channels, it costs less than many outputs at once.
+    tile = replace(chosen, part=0, group=1, unroll=next(u for u in (4, 2, 3, 1) if groups % u == 0))
     attrs = {"schedule": f"{_SCHEDULES}.pack", "vnni": int(emitter.machine.vnni), **tile.attrs}
     weights = _packed(packing.spread(operator, lanes), lanes, tile.blocks)
     expression = _expression(operator, image.block, zero, lanes, attrs)
@@ -38,8 +39,8 @@ def convolution(emitter: Emitter, operator: Convolution, image: Value, zero: int
     return Lowered(Value(var, operator.output, lanes), name, f"{tile} int8", precision="int8")
 
 
-def _few_together(emitter: Emitter, image: Value) -> Value:
-    """The image in blocks of as many channels as it has, up to a vector of them."""
+def _fours_together(emitter: Emitter, image: Value) -> Value:
+    """The image in blocks of a multiple of four channels."""
     if interleavable(emitter, image):
         return interleaved(emitter, image)
     return emitter.reblocked(image, min(emitter.machine.lanes, blocks(image.shape[1], GROUP) * GROUP))

@@ -145,12 +145,12 @@ def pad_first(s: "Schedule") -> None:
         return
     loops = s.get_loops(pad)
     s.parallel(s.fuse(*loops[:2]))
-    block = steps.extent(s, loops[-1])
-    if len(loops) > _PLAIN and block % _LEAST_LANES == 0:
-        s.vectorize(s.split(loops[-1], [None, block if block == _MOST_LANES else _LEAST_LANES])[-1])
+    width = next((width for width in _LANES if steps.extent(s, loops[-1]) % width == 0), 0)
+    if len(loops) > _PLAIN and width:
+        s.vectorize(s.split(loops[-1], [None, width])[-1])
 
 
-_LEAST_LANES, _MOST_LANES = 8, 16
+_LANES = (16, 8, 4)
 
 
 def depthwise(s: "Schedule", anchor: Any, sizes: Sizes) -> None:

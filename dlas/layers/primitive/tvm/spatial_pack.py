@@ -21,7 +21,7 @@ class SpatialPack:
         lanes = emitter.machine.lanes
         if operator.depthwise:
             return self._depthwise(emitter, operator, emitter.reblocked(image, lanes))
-        if image.block != PLAIN or image.shape[1] >= lanes:
+        if image.block != PLAIN or image.shape[1] % lanes == 0:
             image = emitter.reblocked(image, lanes)
         tile = tiles.chosen(emitter, operator, blocks(operator.output[1], lanes), tiles.packed(operator))
 

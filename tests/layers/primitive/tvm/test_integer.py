@@ -155,17 +155,14 @@ def test_four_products_are_one_instruction(isa, operator):
 
 
 @pytest.mark.parametrize(("isa", "schedule"), HOW)
-@pytest.mark.parametrize("channels", [1, 3, 4])
-def test_images_of_few_channels_are_exact(isa, schedule, channels):
+@pytest.mark.parametrize("channels", [1, 3, 4, 19])
+def test_plain_images_whose_pixels_fill_vectors_are_exact(isa, schedule, channels):
     check(Convolution(integers(9, channels, 3, 3), (2, channels, 8, 12), padding=(1, 1, 1, 1)), isa, schedule)
 
 
-@pytest.mark.parametrize("weights", [integers(33, 16, 3, 3), integers(16, 1, 3, 3)], ids=["convolution", "depthwise"])
-def test_accumulators_are_on_the_stack(weights):
-    groups = 16 // weights.shape[1]
-    operator = Convolution(weights, (1, 16, 7, 7), groups=groups)
-    assert "callq\t*" in machinecode.assembly(compiled(operator, "avx512-vnni"))  # how a pool would be asked
-    assert "AllocWorkspace@" not in machinecode.assembly(compiled(operator, "avx512-vnni"))
+def test_accumulators_are_on_the_stack():
+    asked = machinecode.assembly(compiled(Convolution(integers(33, 16, 3, 3), (1, 16, 7, 7)), "avx512-vnni"))
+    assert "AllocWorkspace@" not in asked
 
 
 def test_below_vnni_there_is_no_such_instruction():
