@@ -46,7 +46,8 @@ def test_the_smoke_study_is_small_and_everything_in_it_can_be(planned):
 def test_the_study_has_two_data_sets_by_seven_networks_and_at_least_600_cells(planned):
     found = planned("study.toml")
     assert len(found.possible) >= 600
-    assert not [cell.obstacle for cell in found.cells if cell.obstacle]
+    obstacles = {cell.obstacle for cell in found.cells} - {""}
+    assert obstacles == {"codegen tvm: integer kernels need VNNI, which is not there; use another code generator"}
     main = {(c.stack.dataset, c.stack.model) for c in found.cells if "seed=" not in c.stack.model}
     assert len(main) == 2 * 7
     everywhere = Counter((c.stack.dataset, c.stack.model) for c in found.cells)
@@ -98,10 +99,9 @@ def test_the_study_has_cells_for_every_claim_that_one_processor_can_test(planned
     assert min(spread.freedom for spread in known.values()) == 2 * 2 * 2  # two networks, two data sets, three seeds
 
 
-def test_a_further_processor_measures_cells_of_the_study_and_integers_in_tvm(planned):
+def test_a_further_processor_measures_cells_of_the_study(planned):
     known = {cell.stack for cell in planned("study.toml").cells}
-    others = {cell.stack for cell in planned("hardware.toml").cells} - known
-    assert {(stack.codegen, stack.compression) for stack in others} == {("tvm", "int8@bits=7")}
+    assert {cell.stack for cell in planned("hardware.toml").cells} <= known
 
 
 def test_the_sparse_part_is_of_the_study_and_apart_from_the_other(planned):
