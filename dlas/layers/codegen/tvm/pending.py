@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from dlas.layers.codegen.tvm import blocked
+from dlas.layers.codegen.tvm import blocked, lookup
 from dlas.layers.codegen.tvm.quantised import Bytes, Floats, Number, Quantised, Source, as_float, byte_of, each, scalar
 from dlas.tensorir import layout
 from dlas.tensorir.emitter import OPAQUE, Emitter, Value
@@ -181,7 +181,10 @@ def _rounded(numbers: Floats, zero: int) -> Bytes:
 
 def looked_up(emitter: Emitter, source: Source, scale: np.float32, zero: int) -> Quantised:
     """The bytes that a table gives, and what they stand for."""
-    return Quantised(_entries(emitter, source.of.image, source.table), scale, zero, source)
+    image = source.of.image
+    if lookup.possible(emitter, image):
+        return Quantised(replace(image, var=lookup.looked_up(emitter, image, source.table)), scale, zero, source)
+    return Quantised(_entries(emitter, image, source.table), scale, zero, source)
 
 
 def _entries(emitter: Emitter, image: Value, table: Bytes | Floats) -> Value:

@@ -3,11 +3,12 @@
 from dataclasses import dataclass
 from typing import Any
 
-from dlas.layers.primitive.tvm.buffers import argument, even, extents, padded, unpack
+from dlas.layers.primitive.tvm.buffers import even, padded, unpack
 from dlas.tensorir.emitter import FUSABLE, widened
 from dlas.tensorir.layout import blocks, stored
 from dlas.tensorir.machine import Machine
 from dlas.tensorir.operators import Convolution
+from dlas.tensorir.primfunc import argument, extents
 
 ANCHOR = "anchor"
 SCHEDULE = "dlas.layers.primitive.tvm.bsr_schedule.bsr"

@@ -1,27 +1,14 @@
-"""What kernels that are written out with TVM's builder share: their buffers, and the passes around their sums."""
+"""What kernels that are written out with TVM's builder share: tiles, borders and the pass behind their sums."""
 
 from dataclasses import dataclass
 from math import gcd
 from typing import Any
 
 from dlas.tensorir.operators import Convolution
+from dlas.tensorir.primfunc import extents
 
 PAD, UNPACK = "pad", "unpack"
 _TOGETHER = 4  # pixels that are copied at once where a row holds a multiple
-
-
-def extents(*sizes: int) -> tuple[Any, ...]:
-    """Sizes as 64-bit constants, as Relax has them."""
-    from tvm import tirx
-
-    return tuple(tirx.IntImm("int64", int(size)) for size in sizes)
-
-
-def argument(name: str, shape: tuple[int, ...], dtype: str = "float32") -> Any:
-    """A parameter of the kernel."""
-    from tvm.script.ir_builder import tirx
-
-    return tirx.arg(name, tirx.Buffer(extents(*shape), dtype))
 
 
 def even(total: int, most: int) -> list[tuple[int, int, int]]:

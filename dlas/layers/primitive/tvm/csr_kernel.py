@@ -3,12 +3,13 @@
 from dataclasses import dataclass
 from typing import Any
 
-from dlas.layers.primitive.tvm.buffers import UNPACK, argument, extents
+from dlas.layers.primitive.tvm.buffers import UNPACK
 from dlas.layers.primitive.tvm.csr_planes import Planes, widest
 from dlas.tensorir.emitter import FUSABLE, Emitter, widened
 from dlas.tensorir.layout import stored
 from dlas.tensorir.machine import Machine
 from dlas.tensorir.operators import Convolution
+from dlas.tensorir.primfunc import argument, extents
 
 ANCHOR, FILL = "anchor", "fill"
 SCHEDULE = "dlas.layers.primitive.tvm.csr_schedule.csr"

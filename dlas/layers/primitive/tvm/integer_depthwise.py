@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dlas.layers.primitive.tvm import packing
-from dlas.layers.primitive.tvm.buffers import argument, even, extents, padded, unpack
+from dlas.layers.primitive.tvm.buffers import even, padded, unpack
 from dlas.layers.primitive.tvm.expressions import ANCHOR
 from dlas.layers.primitive.tvm.tiles import Tile
 from dlas.layers.primitive.tvm.vnni import GROUP, dot
@@ -15,6 +15,7 @@ from dlas.tensorir.emitter import FUSABLE
 from dlas.tensorir.layout import blocks, stored
 from dlas.tensorir.machine import Machine
 from dlas.tensorir.operators import Convolution
+from dlas.tensorir.primfunc import argument, extents
 
 
 @dataclass(frozen=True)

@@ -4,11 +4,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from dlas.layers.primitive.tvm.buffers import argument, extents
 from dlas.layers.primitive.tvm.vnni import GROUP
 from dlas.tensorir import steps
 from dlas.tensorir.emitter import OPAQUE, Emitter, Value
 from dlas.tensorir.layout import PLAIN, stored
+from dlas.tensorir.primfunc import argument, extents
 
 if TYPE_CHECKING:
     from tvm.s_tir import Schedule

@@ -3,12 +3,13 @@
 from dataclasses import dataclass
 from typing import Any
 
-from dlas.layers.primitive.tvm.buffers import argument, even, extents, padded, unpack
+from dlas.layers.primitive.tvm.buffers import even, padded, unpack
 from dlas.layers.primitive.tvm.winograd_transforms import INPUT, OUTPUT, combination
 from dlas.tensorir.emitter import FUSABLE, widened
 from dlas.tensorir.layout import blocks, stored
 from dlas.tensorir.machine import Machine
 from dlas.tensorir.operators import Convolution
+from dlas.tensorir.primfunc import argument, extents
 
 ANCHOR, TRANSFORM = "anchor", "transform"
 _KEPT = 4  # registers for weights, a pixel, the compiler

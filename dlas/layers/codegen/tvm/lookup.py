@@ -1,0 +1,78 @@
+"""Looking bytes up in a table of 256, a vector of 64 at a time.
+
+An instruction looks up 16 entries by the low half of a byte and gives zero where the highest bit is set. So the table
+is 16 rows, and each row is asked with all bytes whose high half is another driven to where that bit is set.
+"""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dlas.tensorir import layout
+from dlas.tensorir.emitter import OPAQUE, Emitter, Value
+from dlas.tensorir.primfunc import argument, extents
+
+Bytes = NDArray[np.uint8]
+_TOGETHER = 64
+_ROWS, _ROW = 16, 16
+_SHUFFLE, _ADD = "llvm.x86.avx512.pshuf.b.512", "llvm.uadd.sat"
+_SCHEDULE = "dlas.layers.codegen.tvm.lookup.schedule"
+
+
+def possible(emitter: Emitter, image: Value) -> bool:
+    """Whether there is such an instruction, and the bytes in memory fill vectors."""
+    return emitter.machine.vnni and layout.size(image.shape, image.block) % _TOGETHER == 0
+
+
+def looked_up(emitter: Emitter, image: Value, table: Bytes) -> Any:
+    """For each byte of an image its entry in a table of 256."""
+    shape = layout.stored(image.shape, image.block)
+    rows = np.tile(table.reshape(_ROWS, _ROW), _TOGETHER // _ROW)
+    return emitter.kernel("lookup", _kernel(shape), [image.var, rows], shape, "uint8")
+
+
+def _kernel(shape: tuple[int, ...]) -> Any:
+    """PrimFunc of bytes, the rows of a table, each as often as it fills a vector, and what is found there."""
+    from tvm.script.ir_builder import IRBuilder, tirx
+
+    with IRBuilder() as builder, tirx.prim_func(is_private=True, s_tir=True):
+        tirx.func_name("lookup")
+        tirx.func_attr({**OPAQUE, "tirx.noalias": True})
+        image, rows = argument("image", shape, "uint8"), argument("rows", (_ROWS, _TOGETHER), "uint8")
+        out = argument("out", shape, "uint8")
+        with tirx.grid(*extents(int(np.prod(shape)) // _TOGETHER)) as p, tirx.sblock("lookup"):
+            p = tirx.axis.remap("S", [p])
+            everything = tuple(slice(0, extent) for extent in shape)
+            tirx.reads(image[everything], rows[0:_ROWS, 0:_TOGETHER])
+            tirx.writes(out[everything])
+            tirx.sblock_attr({"schedule": _SCHEDULE})
+            place = [*[0] * (len(shape) - 1), tirx.ramp(p * _TOGETHER, 1, _TOGETHER)]  # counted from the first byte
+            tirx.buffer_store(out, _found(image[tuple(place)], rows), place)
+    return builder.get()
+
+
+def _found(numbers: Any, rows: Any) -> Any:
+    """The entries of 64 bytes."""
+    from tvm.script.ir_builder import tirx
+
+    def everywhere(number: int) -> Any:
+        return tirx.broadcast(tirx.uint8(number), _TOGETHER)
+
+    numbers, found = tirx.bind(numbers), everywhere(0)
+    for row in range(_ROWS):
+        ours = numbers ^ everywhere(row * _ROW)  # below 16 where the byte is of this row
+        asked = _call(_ADD, ours, everywhere(0x70))
+        found = found | _call(_SHUFFLE, rows[row, tirx.ramp(0, 1, _TOGETHER)], asked)
+    return found
+
+
+def _call(name: str, *operands: Any) -> Any:
+    from tvm.script.ir_builder import tirx
+
+    return tirx.call_llvm_pure_intrin(f"uint8x{_TOGETHER}", tirx.llvm_lookup_intrinsic_id(name), *operands)
+
+
+def schedule(s: Any, anchor: Any, _sizes: Any) -> None:
+    """Vectors in parallel."""
+    s.parallel(s.fuse(*s.get_loops(anchor)))
