@@ -25,11 +25,16 @@ class Convolution:
         return self.weights.shape[2], self.weights.shape[3]
 
     @property
+    def bordered(self) -> tuple[int, int]:
+        """Height and width of the image with its padding."""
+        top, left, bottom, right = self.padding
+        return self.image[2] + top + bottom, self.image[3] + left + right
+
+    @property
     def output(self) -> tuple[int, int, int, int]:
         """N, O, OH, OW."""
-        padded = (self.image[2] + self.padding[0] + self.padding[2], self.image[3] + self.padding[1] + self.padding[3])
         spans = [d * (k - 1) + 1 for d, k in zip(self.dilation, self.kernel, strict=True)]
-        high, wide = ((p - s) // t + 1 for p, s, t in zip(padded, spans, self.strides, strict=True))
+        high, wide = ((p - s) // t + 1 for p, s, t in zip(self.bordered, spans, self.strides, strict=True))
         return self.image[0], self.weights.shape[0], high, wide
 
     @property

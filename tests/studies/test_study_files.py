@@ -48,6 +48,8 @@ def test_the_study_has_two_data_sets_by_seven_networks_and_at_least_600_cells(pl
     assert len(found.possible) >= 600
     obstacles = {cell.obstacle for cell in found.cells} - {""}
     assert obstacles == {"codegen tvm: integer kernels need VNNI, which is not there; use another code generator"}
+    assert {c.stack.codegen for c in found.cells if c.obstacle} == {"tvm"}
+    assert all("int8" in c.stack.compression for c in found.cells if c.obstacle)
     main = {(c.stack.dataset, c.stack.model) for c in found.cells if "seed=" not in c.stack.model}
     assert len(main) == 2 * 7
     everywhere = Counter((c.stack.dataset, c.stack.model) for c in found.cells)
@@ -101,7 +103,9 @@ def test_the_study_has_cells_for_every_claim_that_one_processor_can_test(planned
 
 def test_a_further_processor_measures_cells_of_the_study(planned):
     known = {cell.stack for cell in planned("study.toml").cells}
-    assert {cell.stack for cell in planned("hardware.toml").cells} <= known
+    part = {cell.stack for cell in planned("hardware.toml").cells}
+    assert part <= known
+    assert {"tvm", "openvino", "onnxruntime"} == {stack.codegen for stack in part if "int8" in stack.compression}
 
 
 def test_the_sparse_part_is_of_the_study_and_apart_from_the_other(planned):

@@ -1,32 +1,43 @@
-"""Looking bytes up in a table of 256, a vector of 64 at a time.
+"""Looking bytes up in a table of 256: one after the other, or a vector of 64 of them at a time.
 
-An instruction looks up 16 entries by the low half of a byte and gives zero where the highest bit is set. So the table
-is 16 rows, and each row is asked with all bytes whose high half is another driven to where that bit is set.
+An instruction looks up 16 entries by the low half of a byte, and gives zero for a byte whose highest bit is set. So the
+table is cut into 16 rows, and each is asked with all bytes, of which those of other rows have got that bit.
 """
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from dlas.layers.codegen.tvm.quantised import Bytes, Floats
 from dlas.tensorir import layout
 from dlas.tensorir.emitter import OPAQUE, Emitter, Value
 from dlas.tensorir.primfunc import argument, extents
 
-Bytes = NDArray[np.uint8]
 _TOGETHER = 64
 _ROWS, _ROW = 16, 16
 _SHUFFLE, _ADD = "llvm.x86.avx512.pshuf.b.512", "llvm.uadd.sat"
 _SCHEDULE = "dlas.layers.codegen.tvm.lookup.schedule"
 
 
-def possible(emitter: Emitter, image: Value) -> bool:
-    """Whether there is such an instruction, and the bytes in memory fill vectors."""
-    return emitter.machine.vnni and layout.size(image.shape, image.block) % _TOGETHER == 0
+def entries(emitter: Emitter, image: Value, table: Bytes | Floats) -> Value:
+    """For each byte of an image its entry in a table."""
+    vectors = emitter.machine.vnni and layout.size(image.shape, image.block) % _TOGETHER == 0
+    found = _by_vectors if vectors and table.dtype == np.uint8 else _one_by_one
+    return replace(image, var=found(emitter, image, table))
 
 
-def looked_up(emitter: Emitter, image: Value, table: Bytes) -> Any:
-    """For each byte of an image its entry in a table of 256."""
+def _one_by_one(emitter: Emitter, image: Value, table: Bytes | Floats) -> Any:
+    from tvm import te
+
+    def expression(tensor: Any, rows: Any) -> Any:
+        attrs = {"schedule": "dlas.layers.codegen.tvm.scheduling.one_by_one"}
+        return te.compute(tensor.shape, lambda *at: rows[tensor[at].astype("int32")], name="lookup", attrs=attrs)
+
+    return emitter.compute("lookup", expression, image.var, table, attrs=OPAQUE)
+
+
+def _by_vectors(emitter: Emitter, image: Value, table: Bytes | Floats) -> Any:
     shape = layout.stored(image.shape, image.block)
     rows = np.tile(table.reshape(_ROWS, _ROW), _TOGETHER // _ROW)
     return emitter.kernel("lookup", _kernel(shape), [image.var, rows], shape, "uint8")

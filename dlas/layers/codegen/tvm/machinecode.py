@@ -1,5 +1,6 @@
 """From scheduled kernels to machine code, and which instructions it holds."""
 
+import math
 import platform
 import re
 import shutil
@@ -13,39 +14,52 @@ if TYPE_CHECKING:
     from tvm import ir
 
 
+_PIPELINE = "dlas"
+STACK = 16 << 10  # bytes of a buffer at most, of a thread's stack of megabytes
+
+
 def compiled(module: "ir.IRModule", chosen: Machine) -> Any:
     """The executable of a module whose kernels are scheduled."""
     import tvm
 
     system = {"mtriple": chosen.triple} if chosen.triple else {}
     target = tvm.target.Target({"kind": "llvm", "mcpu": chosen.cpu, "num-cores": 1, **system})
-    tvm.tirx.register_tir_pipeline(_PIPELINE, _pipeline)
+    tvm.tirx.register_tir_pipeline(_PIPELINE, _pipeline)  # it takes a name, and no pass
     with tvm.transform.PassContext(opt_level=3, config={"s_tir.LoopPartition": {"partition_const_loop": True}}):
         return tvm.compile(module, target=target, tir_pipeline=_PIPELINE)
 
 
-_PIPELINE = "dlas"
-
-
 def _pipeline() -> tuple[Any, Any, Any]:
-    """TVM's own lowering, after which accumulators are variables; the passes for host and device."""
+    """TVM's own lowering, after which small local buffers stay variables; then its passes for host and device."""
     import tvm
 
     lowered, host, device = tvm.tirx.get_tir_pipeline("default")
-    last = tvm.tirx.transform.prim_func_pass(_accumulators_on_stack, opt_level=0)
+    last = tvm.tirx.transform.prim_func_pass(_on_stack, opt_level=0)
     return tvm.transform.Sequential([lowered, last]), host, device
 
 
-def _accumulators_on_stack(function: Any, _module: Any, _context: Any) -> Any:
-    """TVM would ask its pool for those of every turn of a parallel loop, which takes as long as a small tile."""
+def _on_stack(function: Any, _module: Any, _context: Any) -> Any:
+    """Marks the allocation of accumulators as none that the runtime's pool is asked for.
+
+    It would be asked in every turn of a parallel loop, which takes as long as a small tile.
+    """
     import tvm_ffi
     from tvm.tirx import AllocBuffer, IntImm
 
     def kept(found: Any) -> Any:
-        local = found.buffer.scope() == "local"
-        return AllocBuffer(found.buffer, {"disable_lower_builtin": IntImm("bool", 1)}) if local else found
+        if found.buffer.scope() != "local" or _size(found.buffer) > STACK:
+            return found
+        return AllocBuffer(found.buffer, {**found.annotations, "disable_lower_builtin": IntImm("bool", 1)})
 
     return function.with_body(tvm_ffi.structural_map(function.body, (AllocBuffer, kept)))
+
+
+def _size(buffer: Any) -> int:
+    """Bytes of a buffer."""
+    import tvm_ffi
+
+    kind = tvm_ffi.dtype(str(buffer.dtype))
+    return math.prod(int(extent) for extent in buffer.shape) * kind.bits * kind.lanes // 8
 
 
 def assembly(executable: Any) -> str:

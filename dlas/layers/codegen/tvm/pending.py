@@ -160,7 +160,7 @@ class Mapped:
 
     def dequantised(self, emitter: Emitter) -> Value:
         """The entries as they are."""
-        return _entries(emitter, self.of.image, self._table)
+        return lookup.entries(emitter, self.of.image, self._table)
 
     @property
     def _table(self) -> Floats:
@@ -181,18 +181,4 @@ def _rounded(numbers: Floats, zero: int) -> Bytes:
 
 def looked_up(emitter: Emitter, source: Source, scale: np.float32, zero: int) -> Quantised:
     """The bytes that a table gives, and what they stand for."""
-    image = source.of.image
-    if lookup.possible(emitter, image):
-        return Quantised(replace(image, var=lookup.looked_up(emitter, image, source.table)), scale, zero, source)
-    return Quantised(_entries(emitter, image, source.table), scale, zero, source)
-
-
-def _entries(emitter: Emitter, image: Value, table: Bytes | Floats) -> Value:
-    """For each byte of an image its entry in a table of 256."""
-    from tvm import te
-
-    def expression(tensor: Any, entries: Any) -> Any:
-        attrs = {"schedule": "dlas.layers.codegen.tvm.scheduling.one_by_one"}
-        return te.compute(tensor.shape, lambda *at: entries[tensor[at].astype("int32")], name="lookup", attrs=attrs)
-
-    return replace(image, var=emitter.compute("lookup", expression, image.var, table, attrs=OPAQUE))
+    return Quantised(lookup.entries(emitter, source.of.image, source.table), scale, zero, source)

@@ -34,19 +34,13 @@ class Sizes:
         return blocks(self.operator.output[1], HEIGHT) * self.vectors
 
     @property
-    def padded(self) -> tuple[int, int]:
-        """Height and width of the image with its border."""
-        top, left, bottom, right = self.operator.padding
-        return self.operator.image[2] + top + bottom, self.operator.image[3] + left + right
-
-    @property
     def groups(self) -> list[tuple[int, int, int]]:
         """First column, count and size of tiles of a row; sizes differ by one at most."""
         return even(self.operator.output[3], (self.machine.registers - _KEPT) // self.vectors)
 
     def offset(self, channel: Any, row: Any, column: Any) -> Any:
         """Where in the padded image the first output pixel reads, for a channel and a place in the kernel."""
-        lanes, (high, wide) = self.machine.lanes, self.padded
+        lanes, (high, wide) = self.machine.lanes, self.operator.bordered
         far, apart = self.operator.dilation
         return ((channel // lanes * high + row * far) * wide + column * apart) * lanes + channel % lanes
 
@@ -66,7 +60,7 @@ def bsr(sizes: Sizes, entries: int, storage: str) -> Any:
             argument("pointers", (sizes.outer // sizes.vectors + 1,), "int32"),
         ]
         out = argument("out", stored(operator.output, lanes))
-        source = padded(operator, image, *sizes.padded) if any(operator.padding) else image
+        source = padded(operator, image, *operator.bordered) if any(operator.padding) else image
         _multiply(sizes, source, constants, out)
     return builder.get()
 
@@ -113,7 +107,9 @@ def _tile(sizes: Sizes, source: Any, constants: list[Any], tile: Any, at: tuple[
         tirx.buffer_store(tile, tirx.broadcast(tirx.float32(0), lanes), [to])
     first, end = (tirx.Cast("int64", pointers[o + k]) for k in range(2))
     with tirx.serial(end - first) as j:
-        corner = tirx.Cast("int64", offsets[first + j]) + (h * down * sizes.padded[1] + column * across) * lanes
+        corner = (
+            tirx.Cast("int64", offsets[first + j]) + (h * down * sizes.operator.bordered[1] + column * across) * lanes
+        )
         for p, v, to in places:
             pixel = source[n, 0, 0, 0, corner + p * across * lanes]  # the offset counts from the first pixel
             block = widened(values[first + j, tirx.ramp(v * lanes, 1, lanes)], lanes)

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from dlas.layers.primitive.tvm.buffers import PAD
+from dlas.layers.primitive.tvm.expressions import PAD
 from dlas.tensorir import steps
 
 if TYPE_CHECKING:

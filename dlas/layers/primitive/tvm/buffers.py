@@ -4,10 +4,11 @@ from dataclasses import dataclass
 from math import gcd
 from typing import Any
 
+from dlas.layers.primitive.tvm.expressions import PAD
 from dlas.tensorir.operators import Convolution
 from dlas.tensorir.primfunc import extents
 
-PAD, UNPACK = "pad", "unpack"
+UNPACK = "unpack"
 _TOGETHER = 4  # pixels that are copied at once where a row holds a multiple
 
 

@@ -70,10 +70,10 @@ def _expression(operator: Convolution, block: int, zero: int, lanes: int, attrs:
 
 def _depthwise(emitter: Emitter, operator: Convolution, image: Value, zero: int, name: str) -> Lowered:
     tile = tiles.chosen_depthwise(emitter, operator, tiles.whole, itemsize=1)
-    sizes = integer_depthwise.Sizes(operator, emitter.machine, tile, zero)
+    plan = integer_depthwise.Plan(operator, emitter.machine, tile, zero)
     shape = stored(operator.output, image.block)
-    inputs = [image.var, integer_depthwise.weights(sizes)]
-    var = emitter.kernel("integer_depthwise", integer_depthwise.kernel(sizes), inputs, shape, "int32")
+    inputs = [image.var, integer_depthwise.weights(plan)]
+    var = emitter.kernel("integer_depthwise", integer_depthwise.kernel(plan), inputs, shape, "int32")
     return Lowered(Value(var, operator.output, image.block), name, f"{tile} int8", precision="int8")
 
 

@@ -17,10 +17,12 @@ from dlas.tensorir.machine import Machine
 from dlas.tensorir.operators import Convolution
 from dlas.tensorir.primfunc import argument, extents
 
+_UNROLLED = 1024  # instructions of a tile
+
 
 @dataclass(frozen=True)
-class Sizes:
-    """Of a kernel; `zero` stands for zero in the image."""
+class Plan:
+    """How a convolution is computed; `zero` stands for zero in the image."""
 
     operator: Convolution
     machine: Machine
@@ -33,10 +35,9 @@ class Sizes:
         return blocks(self.operator.kernel[0], GROUP)
 
     @property
-    def padded(self) -> tuple[int, int]:
-        """Height and width of the image with its border."""
-        top, left, bottom, right = self.operator.padding
-        return self.operator.image[2] + top + bottom, self.operator.image[3] + left + right
+    def columns(self) -> int:
+        """Pixels whose windows are written out one after the other."""
+        return max(1, min(self.tile.columns, _UNROLLED // (self.operator.kernel[1] * self.words)))
 
     @property
     def attrs(self) -> dict[str, Any]:
@@ -44,85 +45,85 @@ class Sizes:
         return {"schedule": "dlas.layers.primitive.tvm.integer_schedule.depthwise", **self.tile.attrs}
 
 
-def weights(sizes: Sizes) -> NDArray[np.int8]:
+def weights(plan: Plan) -> NDArray[np.int8]:
     """C/lanes, KW, KH/4, bytes of a vector: four rows of each lane, those beyond the window zero."""
-    packed = packing.depthwise(sizes.operator, sizes.machine.lanes)
+    packed = packing.depthwise(plan.operator, plan.machine.lanes)
     filled = np.pad(packed, [(0, 0), (0, -packed.shape[1] % GROUP), (0, 0), (0, 0)])
-    split = filled.reshape(len(filled), sizes.words, GROUP, *filled.shape[2:])
-    return split.transpose(0, 3, 1, 4, 2).astype(np.int8).reshape(*_stored(sizes))
+    split = filled.reshape(len(filled), plan.words, GROUP, *filled.shape[2:])
+    return split.transpose(0, 3, 1, 4, 2).astype(np.int8).reshape(*_stored(plan))
 
 
-def _stored(sizes: Sizes) -> tuple[int, int, int, int]:
-    lanes, operator = sizes.machine.lanes, sizes.operator
-    return blocks(operator.output[1], lanes), operator.kernel[1], sizes.words, lanes * GROUP
+def _stored(plan: Plan) -> tuple[int, int, int, int]:
+    lanes, operator = plan.machine.lanes, plan.operator
+    return blocks(operator.output[1], lanes), operator.kernel[1], plan.words, lanes * GROUP
 
 
-def kernel(sizes: Sizes) -> Any:
+def kernel(plan: Plan) -> Any:
     """PrimFunc of a blocked image (uint8), `weights` and blocked sums (int32)."""
     from tvm.script.ir_builder import IRBuilder, tirx
 
-    operator, lanes = sizes.operator, sizes.machine.lanes
+    operator, lanes = plan.operator, plan.machine.lanes
     with IRBuilder() as builder, tirx.prim_func(is_private=True, s_tir=True):
         tirx.func_name("integer_depthwise")
         tirx.func_attr({**FUSABLE, "tirx.noalias": True})
         image = argument("image", stored(operator.image, lanes), "uint8")
-        taps = argument("taps", _stored(sizes), "int8")
+        taps = argument("taps", _stored(plan), "int8")
         out = argument("out", stored(operator.output, lanes), "int32")
-        source = padded(operator, image, *sizes.padded, sizes.zero) if any(operator.padding) else image
-        _rows(sizes, source, taps, out)
+        source = padded(operator, image, *operator.bordered, plan.zero) if any(operator.padding) else image
+        _rows(plan, source, taps, out)
     return builder.get()
 
 
-def _rows(sizes: Sizes, source: Any, taps: Any, out: Any) -> None:
+def _rows(plan: Plan, source: Any, taps: Any, out: Any) -> None:
     """One TensorIR block for each vector of channels and row of pixels."""
     from tvm.script.ir_builder import tirx
 
     batch, outer, high, wide, lanes = (int(extent) for extent in out.shape)
-    reach = sizes.operator.dilation[0] * (sizes.operator.kernel[0] - 1) + 1
+    reach = plan.operator.dilation[0] * (plan.operator.kernel[0] - 1) + 1
     sums = tirx.sblock_alloc_buffer(extents(batch, outer, high, wide, lanes), "int32")
     with tirx.grid(*extents(batch, outer, high, 1, 1)) as (n, c, h, y, z), tirx.sblock(ANCHOR):
         n, c, h, y, z = tirx.axis.remap("SSSSS", [n, c, h, y, z])
-        first = h * sizes.operator.strides[0]
+        first = h * plan.operator.strides[0]
         tirx.reads(
-            source[n, c, first : first + reach, 0 : sizes.padded[1], 0:lanes],
-            taps[c, 0 : int(taps.shape[1]), 0 : sizes.words, 0 : lanes * GROUP],
+            source[n, c, first : first + reach, 0 : plan.operator.bordered[1], 0:lanes],
+            taps[c, 0 : int(taps.shape[1]), 0 : plan.words, 0 : lanes * GROUP],
         )
         tirx.writes(sums[n, c, h, y * wide : y * wide + wide, z * lanes : z * lanes + lanes])
-        tirx.sblock_attr(sizes.attrs)
-        for start, count, size in even(wide, sizes.tile.columns):
+        tirx.sblock_attr(plan.attrs)
+        for start, count, size in even(wide, plan.columns):
             with tirx.serial(*extents(count)) as g:
-                _tile(sizes, source, taps, sums, (n, c, h, start + g * size, size))
+                _tile(plan, source, taps, sums, (n, c, h, start + g * size, size))
     unpack(sums, out)
 
 
-def _tile(sizes: Sizes, source: Any, taps: Any, sums: Any, at: tuple[Any, ...]) -> None:
+def _tile(plan: Plan, source: Any, taps: Any, sums: Any, at: tuple[Any, ...]) -> None:
     """Sums of `size` pixels of a row from a column on; a word serves every window that it is in."""
     from tvm.script.ir_builder import tirx
 
     n, c, h, column, size = at
-    lanes = sizes.machine.lanes
-    (down, across), (_, apart) = sizes.operator.strides, sizes.operator.dilation
+    lanes = plan.machine.lanes
+    (down, across), (_, apart) = plan.operator.strides, plan.operator.dilation
     whole, found = tirx.ramp(0, 1, lanes), {}
     for pixel in range(size):
         total = tirx.broadcast(tirx.int32(0), lanes)
-        for j in range(sizes.operator.kernel[1]):
+        for j in range(plan.operator.kernel[1]):
             place = pixel * across + j * apart
-            for q in range(sizes.words):
+            for q in range(plan.words):
                 if (place, q) not in found:
-                    found[place, q] = tirx.bind(_word(sizes, source, (n, c, h * down, column * across + place, q)))
+                    found[place, q] = tirx.bind(_word(plan, source, (n, c, h * down, column * across + place, q)))
                 tap = taps[c, j, q, tirx.ramp(0, 1, lanes * GROUP)]
-                total = dot(sizes.machine, total, found[place, q], tap)
+                total = dot(plan.machine, total, found[place, q], tap)
         tirx.buffer_store(sums, total, [n, c, h, column + pixel, whole])
 
 
-def _word(sizes: Sizes, source: Any, at: tuple[Any, ...]) -> Any:
+def _word(plan: Plan, source: Any, at: tuple[Any, ...]) -> Any:
     """Up to four rows of a column as the bytes of words, one for each lane."""
     from tvm.script.ir_builder import tirx
 
     n, c, row, column, q = at
-    lanes, far = sizes.machine.lanes, sizes.operator.dilation[0]
+    lanes, far = plan.machine.lanes, plan.operator.dilation[0]
     word = None
-    for k in range(min(GROUP, sizes.operator.kernel[0] - q * GROUP)):
+    for k in range(min(GROUP, plan.operator.kernel[0] - q * GROUP)):
         pixels = source[n, c, row + (q * GROUP + k) * far, column, tirx.ramp(0, 1, lanes)]
         byte = pixels.astype(f"int32x{lanes}") << tirx.broadcast(tirx.int32(8 * k), lanes)
         word = byte if word is None else word | byte

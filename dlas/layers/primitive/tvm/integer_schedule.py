@@ -29,6 +29,7 @@ def depthwise(s: "Schedule", anchor: Any, sizes: Sizes) -> None:
     s.reorder(n, c, band, h, w, v)
     s.parallel(s.fuse(n, c))
     s.compute_at(anchor, h, preserve_unit_loops=True)
+    s.set_scope(anchor, 0, "local")
     pad = steps.find(s, PAD)
     if pad is not None:
         s.compute_at(pad, band, preserve_unit_loops=True)

@@ -145,12 +145,12 @@ def pad_first(s: "Schedule") -> None:
         return
     loops = s.get_loops(pad)
     s.parallel(s.fuse(*loops[:2]))
-    width = next((width for width in _LANES if steps.extent(s, loops[-1]) % width == 0), 0)
+    width = next((width for width in _COPIED if steps.extent(s, loops[-1]) % width == 0), 0)
     if len(loops) > _PLAIN and width:
         s.vectorize(s.split(loops[-1], [None, width])[-1])
 
 
-_LANES = (16, 8, 4)
+_COPIED = (16, 8, 4)  # elements that are copied at once
 
 
 def depthwise(s: "Schedule", anchor: Any, sizes: Sizes) -> None:

@@ -64,7 +64,10 @@ def _instruction(pixels: Any, weights: Any, sums: Any) -> None:
 
 
 def dot(machine: Machine, sums: Any, pixels: Any, weights: Any) -> Any:
-    """Sums of each lane (int32) and of the products of its four pixels (in a word, unsigned) and weights (int8)."""
+    """Sums of each lane (int32) and of the products of its four pixels (in a word, unsigned) and weights (int8).
+
+    Without the instruction the same in whole numbers: slow, it lets every processor test the kernels.
+    """
     from tvm.script.ir_builder import tirx
 
     if machine.vnni:

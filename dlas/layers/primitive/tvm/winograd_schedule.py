@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from dlas.layers.primitive.tvm.buffers import PAD
+from dlas.layers.primitive.tvm.expressions import PAD
 from dlas.layers.primitive.tvm.winograd_kernel import TRANSFORM
 from dlas.tensorir import steps
 

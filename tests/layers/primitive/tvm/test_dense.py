@@ -1,5 +1,7 @@
 """The dense primitives in TVM against torch, over a space of shapes that holds odd and tiny ones."""
 
+import re
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -93,3 +95,12 @@ def test_machine_code_is_held_to_the_instruction_set_and_uses_its_vectors(isa, r
     assembly = machinecode.assembly(executable)
     assert f"%{register}0" in assembly
     assert ("%zmm" in assembly) == (register == "zmm")
+
+
+def test_no_kernel_takes_much_of_the_stack():
+    weights = random(0, (128, 128, 3, 3))
+    deep = Convolution(weights, (1, 128, 56, 56), padding=(1, 1, 1, 1))  # a tile's sums of all pixels wait in memory
+    kernels = scheduling.kernels(lowered([deep], SpatialPack(), "avx512").module, machine("avx512"), "default")
+    assembly = machinecode.assembly(machinecode.compiled(kernels, machine("avx512")))
+    frames = [int(size) for size in re.findall(r"subq\t\$(\d+), %rsp", assembly)]
+    assert 0 < max(frames) <= 2 * machinecode.STACK

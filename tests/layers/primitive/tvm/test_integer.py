@@ -18,7 +18,7 @@ from dlas.tensorir.machine import machine
 from dlas.tensorir.operators import Convolution, Linear
 
 SCALE, ZERO, OUT, OUT_ZERO = np.float32(0.02), 7, np.float32(0.11), 3
-HOW = [("avx2", "default"), ("avx2", "naive"), ("avx2", "fixed"), ("avx512-vnni", "default"), ("avx512-vnni", "fixed")]
+HOW = [(isa, schedule) for isa in ("avx2", "avx512-vnni") for schedule in ("default", "naive", "fixed")]
 
 
 @st.composite
@@ -26,7 +26,7 @@ def convolutions(draw):
     depthwise, groups = draw(st.booleans()), draw(st.integers(1, 2))
     channels = groups * draw(st.integers(1, 19))
     outputs = channels if depthwise else groups * draw(st.integers(1, 37))
-    kernel = draw(st.tuples(st.integers(1, 3), st.integers(1, 3)))
+    kernel = draw(st.tuples(st.integers(1, 5), st.integers(1, 3)))
     image = draw(st.integers(1, 2)), channels, draw(st.integers(5, 9)), draw(st.integers(5, 9))
     weights = np.random.default_rng(draw(st.integers(0, 9))).integers(
         -128, 128, (outputs, 1 if depthwise else channels // groups, *kernel)
@@ -160,9 +160,20 @@ def test_plain_images_whose_pixels_fill_vectors_are_exact(isa, schedule, channel
     check(Convolution(integers(9, channels, 3, 3), (2, channels, 8, 12), padding=(1, 1, 1, 1)), isa, schedule)
 
 
-def test_accumulators_are_on_the_stack():
-    asked = machinecode.assembly(compiled(Convolution(integers(33, 16, 3, 3), (1, 16, 7, 7)), "avx512-vnni"))
-    assert "AllocWorkspace@" not in asked
+@pytest.mark.parametrize(("isa", "schedule"), HOW)
+def test_depthwise_windows_of_several_words_and_bands_are_exact(isa, schedule):
+    operator = Convolution(integers(20, 1, 9, 3), (2, 20, 31, 100), padding=(4, 2, 8, 1), groups=20)
+    check(operator, isa, schedule)
+
+
+def test_a_large_window_is_not_written_out_for_many_pixels():
+    check(Convolution(integers(4, 1, 31, 31), (1, 4, 32, 60), padding=(15, 15, 15, 15), groups=4), "avx2", "default")
+
+
+@pytest.mark.parametrize(("weights", "groups"), [((33, 16, 3, 3), 1), ((16, 1, 3, 3), 16)])
+def test_accumulators_are_on_the_stack(weights, groups):
+    operator = Convolution(integers(*weights), (1, 16, 40, 40), groups=groups)
+    assert "AllocWorkspace@" not in machinecode.assembly(compiled(operator, "avx512-vnni"))
 
 
 def test_below_vnni_there_is_no_such_instruction():
