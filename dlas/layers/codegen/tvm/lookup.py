@@ -12,9 +12,9 @@ import numpy as np
 from dlas.layers.codegen.tvm.quantised import Bytes, Floats
 from dlas.tensorir import layout
 from dlas.tensorir.emitter import OPAQUE, Emitter, Value
-from dlas.tensorir.primfunc import argument, extents
+from dlas.tensorir.primfunc import argument, extents, instruction, primfunc, splat
 
-_TOGETHER = 64
+_TOGETHER, _VECTOR = 64, "uint8x64"
 _ROWS, _ROW = 16, 16
 _SHUFFLE, _ADD = "llvm.x86.avx512.pshuf.b.512", "llvm.uadd.sat"
 _SCHEDULE = "dlas.layers.codegen.tvm.lookup.schedule"
@@ -45,11 +45,9 @@ def _by_vectors(emitter: Emitter, image: Value, table: Bytes | Floats) -> Any:
 
 def _kernel(shape: tuple[int, ...]) -> Any:
     """PrimFunc of bytes, the rows of a table, each as often as it fills a vector, and what is found there."""
-    from tvm.script.ir_builder import IRBuilder, tirx
+    from tvm.script.ir_builder import tirx
 
-    with IRBuilder() as builder, tirx.prim_func(is_private=True, s_tir=True):
-        tirx.func_name("lookup")
-        tirx.func_attr({**OPAQUE, "tirx.noalias": True})
+    with primfunc("lookup", OPAQUE) as builder:
         image, rows = argument("image", shape, "uint8"), argument("rows", (_ROWS, _TOGETHER), "uint8")
         out = argument("out", shape, "uint8")
         with tirx.grid(*extents(int(np.prod(shape)) // _TOGETHER)) as p, tirx.sblock("lookup"):
@@ -67,21 +65,12 @@ def _found(numbers: Any, rows: Any) -> Any:
     """The entries of 64 bytes."""
     from tvm.script.ir_builder import tirx
 
-    def everywhere(number: int) -> Any:
-        return tirx.broadcast(tirx.uint8(number), _TOGETHER)
-
-    numbers, found = tirx.bind(numbers), everywhere(0)
+    numbers, found = tirx.bind(numbers), splat(0, "uint8", _TOGETHER)
     for row in range(_ROWS):
-        ours = numbers ^ everywhere(row * _ROW)  # below 16 where the byte is of this row
-        asked = _call(_ADD, ours, everywhere(0x70))
-        found = found | _call(_SHUFFLE, rows[row, tirx.ramp(0, 1, _TOGETHER)], asked)
+        ours = numbers ^ splat(row * _ROW, "uint8", _TOGETHER)  # below 16 where the byte is of this row
+        asked = instruction(_ADD, _VECTOR, ours, splat(0x70, "uint8", _TOGETHER))
+        found = found | instruction(_SHUFFLE, _VECTOR, rows[row, tirx.ramp(0, 1, _TOGETHER)], asked)
     return found
-
-
-def _call(name: str, *operands: Any) -> Any:
-    from tvm.script.ir_builder import tirx
-
-    return tirx.call_llvm_pure_intrin(f"uint8x{_TOGETHER}", tirx.llvm_lookup_intrinsic_id(name), *operands)
 
 
 def schedule(s: Any, anchor: Any, _sizes: Any) -> None:

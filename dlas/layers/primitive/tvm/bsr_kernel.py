@@ -8,7 +8,7 @@ from dlas.tensorir.emitter import FUSABLE, widened
 from dlas.tensorir.layout import blocks, stored
 from dlas.tensorir.machine import Machine
 from dlas.tensorir.operators import Convolution
-from dlas.tensorir.primfunc import argument, extents
+from dlas.tensorir.primfunc import argument, extents, primfunc
 
 ANCHOR = "anchor"
 SCHEDULE = "dlas.layers.primitive.tvm.bsr_schedule.bsr"
@@ -47,12 +47,9 @@ class Sizes:
 
 def bsr(sizes: Sizes, entries: int, storage: str) -> Any:
     """PrimFunc of a blocked image, blocks (stored in that type), offsets, pointers and a blocked output."""
-    from tvm.script.ir_builder import IRBuilder, tirx
 
     operator, lanes = sizes.operator, sizes.machine.lanes
-    with IRBuilder() as builder, tirx.prim_func(is_private=True, s_tir=True):
-        tirx.func_name("bsr")
-        tirx.func_attr({**FUSABLE, "tirx.noalias": True})
+    with primfunc("bsr", FUSABLE) as builder:
         image = argument("image", stored(operator.image, lanes))
         constants = [
             argument("values", (entries, HEIGHT), storage),
@@ -100,16 +97,14 @@ def _tile(sizes: Sizes, source: Any, constants: list[Any], tile: Any, at: tuple[
 
     n, o, h, column, size = at
     values, offsets, pointers = constants
-    lanes, (down, across) = sizes.machine.lanes, sizes.operator.strides
+    lanes, (down, across), wide = sizes.machine.lanes, sizes.operator.strides, sizes.operator.bordered[1]
     pairs = [(p, v) for p in range(size) for v in range(sizes.vectors)]
     places = [(p, v, tirx.ramp((p * sizes.vectors + v) * lanes, 1, lanes)) for p, v in pairs]
     for _, _, to in places:
         tirx.buffer_store(tile, tirx.broadcast(tirx.float32(0), lanes), [to])
     first, end = (tirx.Cast("int64", pointers[o + k]) for k in range(2))
     with tirx.serial(end - first) as j:
-        corner = (
-            tirx.Cast("int64", offsets[first + j]) + (h * down * sizes.operator.bordered[1] + column * across) * lanes
-        )
+        corner = tirx.Cast("int64", offsets[first + j]) + (h * down * wide + column * across) * lanes
         for p, v, to in places:
             pixel = source[n, 0, 0, 0, corner + p * across * lanes]  # the offset counts from the first pixel
             block = widened(values[first + j, tirx.ramp(v * lanes, 1, lanes)], lanes)

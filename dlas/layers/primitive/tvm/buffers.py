@@ -6,7 +6,7 @@ from typing import Any
 
 from dlas.layers.primitive.tvm.expressions import PAD
 from dlas.tensorir.operators import Convolution
-from dlas.tensorir.primfunc import extents
+from dlas.tensorir.primfunc import extents, splat
 
 UNPACK = "unpack"
 _TOGETHER = 4  # pixels that are copied at once where a row holds a multiple
@@ -56,11 +56,10 @@ class _Row:
     def fill(self, first: int, end: int) -> None:
         """Columns of the border."""
         from tvm.script.ir_builder import tirx
-        from tvm.tirx import const
 
         lanes, dtype = int(self.buffer.shape[-1]), self.buffer.dtype
         with tirx.serial(*extents(end - first)) as w:
-            filled = tirx.broadcast(const(self.border, dtype), lanes)
+            filled = splat(self.border, dtype, lanes)
             tirx.buffer_store(self.buffer, filled, [*self.place, first + w, tirx.ramp(0, 1, lanes)])
 
     def copy(self, image: Any, row: list[Any], first: int, columns: int) -> None:

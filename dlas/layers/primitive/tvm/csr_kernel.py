@@ -9,7 +9,7 @@ from dlas.tensorir.emitter import FUSABLE, Emitter, widened
 from dlas.tensorir.layout import stored
 from dlas.tensorir.machine import Machine
 from dlas.tensorir.operators import Convolution
-from dlas.tensorir.primfunc import argument, extents
+from dlas.tensorir.primfunc import argument, extents, primfunc
 
 ANCHOR, FILL = "anchor", "fill"
 SCHEDULE = "dlas.layers.primitive.tvm.csr_schedule.csr"
@@ -56,11 +56,9 @@ def tiles(planes: Planes, registers: int) -> list[Tiles]:
 
 def csr(operator: Convolution, planes: Planes, entries: int, emitter: Emitter) -> Any:
     """PrimFunc of image, values, offsets, pointers and output (N, OC, OH, OW)."""
-    from tvm.script.ir_builder import IRBuilder, tirx
+    from tvm.script.ir_builder import tirx
 
-    with IRBuilder() as builder, tirx.prim_func(is_private=True, s_tir=True):
-        tirx.func_name("csr")
-        tirx.func_attr({**FUSABLE, "tirx.noalias": True})
+    with primfunc("csr", FUSABLE) as builder:
         image = argument("image", stored(operator.image, 1))
         constants = [
             argument("values", (entries,), emitter.storage),

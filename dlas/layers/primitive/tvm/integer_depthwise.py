@@ -15,7 +15,7 @@ from dlas.tensorir.emitter import FUSABLE
 from dlas.tensorir.layout import blocks, stored
 from dlas.tensorir.machine import Machine
 from dlas.tensorir.operators import Convolution
-from dlas.tensorir.primfunc import argument, extents
+from dlas.tensorir.primfunc import argument, extents, primfunc, splat
 
 _UNROLLED = 1024  # instructions of a tile
 
@@ -60,12 +60,9 @@ def _stored(plan: Plan) -> tuple[int, int, int, int]:
 
 def kernel(plan: Plan) -> Any:
     """PrimFunc of a blocked image (uint8), `weights` and blocked sums (int32)."""
-    from tvm.script.ir_builder import IRBuilder, tirx
 
     operator, lanes = plan.operator, plan.machine.lanes
-    with IRBuilder() as builder, tirx.prim_func(is_private=True, s_tir=True):
-        tirx.func_name("integer_depthwise")
-        tirx.func_attr({**FUSABLE, "tirx.noalias": True})
+    with primfunc("integer_depthwise", FUSABLE) as builder:
         image = argument("image", stored(operator.image, lanes), "uint8")
         taps = argument("taps", _stored(plan), "int8")
         out = argument("out", stored(operator.output, lanes), "int32")
@@ -105,7 +102,7 @@ def _tile(plan: Plan, source: Any, taps: Any, sums: Any, at: tuple[Any, ...]) ->
     (down, across), (_, apart) = plan.operator.strides, plan.operator.dilation
     whole, found = tirx.ramp(0, 1, lanes), {}
     for pixel in range(size):
-        total = tirx.broadcast(tirx.int32(0), lanes)
+        total = splat(0, "int32", lanes)
         for j in range(plan.operator.kernel[1]):
             place = pixel * across + j * apart
             for q in range(plan.words):
@@ -125,6 +122,6 @@ def _word(plan: Plan, source: Any, at: tuple[Any, ...]) -> Any:
     word = None
     for k in range(min(GROUP, plan.operator.kernel[0] - q * GROUP)):
         pixels = source[n, c, row + (q * GROUP + k) * far, column, tirx.ramp(0, 1, lanes)]
-        byte = pixels.astype(f"int32x{lanes}") << tirx.broadcast(tirx.int32(8 * k), lanes)
+        byte = pixels.astype(f"int32x{lanes}") << splat(8 * k, "int32", lanes)
         word = byte if word is None else word | byte
     return word

@@ -8,7 +8,7 @@ from dlas.layers.primitive.tvm.vnni import GROUP
 from dlas.tensorir import steps
 from dlas.tensorir.emitter import OPAQUE, Emitter, Value
 from dlas.tensorir.layout import PLAIN, stored
-from dlas.tensorir.primfunc import argument, extents
+from dlas.tensorir.primfunc import argument, extents, primfunc, splat
 
 if TYPE_CHECKING:
     from tvm.s_tir import Schedule
@@ -32,12 +32,9 @@ def interleaved(emitter: Emitter, image: Value) -> Value:
 
 def _kernel(shape: tuple[int, ...], together: int) -> Any:
     """PrimFunc of a plain and a blocked image, so many pixels at once."""
-    from tvm.script.ir_builder import IRBuilder, tirx
 
     whole, rest = divmod(shape[1], GROUP)
-    with IRBuilder() as builder, tirx.prim_func(is_private=True, s_tir=True):
-        tirx.func_name("interleave")
-        tirx.func_attr({**OPAQUE, "tirx.noalias": True})
+    with primfunc("interleave", OPAQUE) as builder:
         image, out = argument("image", shape, "uint8"), argument("out", stored(shape, GROUP), "uint8")
         if whole:
             _groups(image, out, (0, whole), GROUP, together)
@@ -69,7 +66,7 @@ def _words(planes: list[Any], together: int) -> Any:
     kind = f"int32x{together}"
     words = planes[0].astype(kind)
     for number, plane in enumerate(planes[1:], 1):
-        words = words | plane.astype(kind) << tirx.broadcast(tirx.int32(8 * number), together)
+        words = words | plane.astype(kind) << splat(8 * number, "int32", together)
     return tirx.reinterpret(f"uint8x{together * GROUP}", words)
 
 

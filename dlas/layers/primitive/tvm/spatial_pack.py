@@ -21,7 +21,7 @@ class SpatialPack:
         lanes = emitter.machine.lanes
         if operator.depthwise:
             return self._depthwise(emitter, operator, emitter.reblocked(image, lanes))
-        # Plain pixels are read where they lie, unless they are so many that they should lie together.
+        # Plain channels that do not fill vectors are read where they lie: to move them costs more.
         if image.block != PLAIN or image.shape[1] % lanes == 0:
             image = emitter.reblocked(image, lanes)
         tile = tiles.chosen(emitter, operator, blocks(operator.output[1], lanes), tiles.packed(operator))

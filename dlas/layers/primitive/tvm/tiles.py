@@ -164,7 +164,7 @@ _BAND = 16 << 10  # bytes of a padded band of rows: half of the smallest first c
 def for_depthwise(operator: Convolution, machine: Machine, itemsize: int = 4) -> Tile:
     """Columns for half the registers; as many rows as one band of padded input has."""
     _, _, high, wide = operator.output
-    row = itemsize * machine.lanes * (operator.image[3] + operator.padding[1] + operator.padding[3])
+    row = itemsize * machine.lanes * operator.bordered[1]
     reach = operator.dilation[0] * (operator.kernel[0] - 1) + 1
     rows = max(1, (_BAND // row - reach) // operator.strides[0] + 1)
     return Tile(min(high, rows), min(wide, machine.registers // 2), 1)

@@ -2,9 +2,11 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 from dlas.tensorir.machine import Machine
+from dlas.tensorir.primfunc import instruction, splat
 
 INTRINSIC = "dlas.vnni"
 LANES, GROUP = 16, 4  # sums of one instruction, products that each of them adds
@@ -73,9 +75,7 @@ def dot(machine: Machine, sums: Any, pixels: Any, weights: Any) -> Any:
     if machine.vnni:
         return _dot(sums, pixels, weights)
     words = tirx.reinterpret(f"int32x{machine.lanes}", weights)
-
-    def everywhere(number: int) -> Any:
-        return tirx.broadcast(tirx.int32(number), machine.lanes)
+    everywhere = partial(splat, dtype="int32", lanes=machine.lanes)
 
     for place in range(GROUP):
         pixel = (pixels >> everywhere(8 * place)) & everywhere(255)
@@ -87,5 +87,4 @@ def dot(machine: Machine, sums: Any, pixels: Any, weights: Any) -> Any:
 def _dot(sums: Any, pixels: Any, weights: Any) -> Any:
     from tvm.script.ir_builder import tirx
 
-    name = tirx.llvm_lookup_intrinsic_id(_DOT)
-    return tirx.call_llvm_pure_intrin("int32x16", name, sums, tirx.reinterpret("uint8x64", pixels), weights)
+    return instruction(_DOT, "int32x16", sums, tirx.reinterpret("uint8x64", pixels), weights)

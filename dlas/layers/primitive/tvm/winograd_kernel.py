@@ -9,7 +9,7 @@ from dlas.tensorir.emitter import FUSABLE, widened
 from dlas.tensorir.layout import blocks, stored
 from dlas.tensorir.machine import Machine
 from dlas.tensorir.operators import Convolution
-from dlas.tensorir.primfunc import argument, extents
+from dlas.tensorir.primfunc import argument, extents, primfunc
 
 ANCHOR, TRANSFORM = "anchor", "transform"
 _KEPT = 4  # registers for weights, a pixel, the compiler
@@ -52,12 +52,9 @@ class Plan:
 
 def winograd(plan: Plan, weights: tuple[int, ...], storage: str) -> Any:
     """PrimFunc of a blocked image, transformed weights of this shape (stored in that type), and a blocked output."""
-    from tvm.script.ir_builder import IRBuilder, tirx
 
     operator, lanes = plan.operator, plan.machine.lanes
-    with IRBuilder() as builder, tirx.prim_func(is_private=True, s_tir=True):
-        tirx.func_name("winograd")
-        tirx.func_attr({**FUSABLE, "tirx.noalias": True})
+    with primfunc("winograd", FUSABLE) as builder:
         image = argument("image", stored(operator.image, lanes))
         packed = argument("weights", weights, storage)
         out = argument("out", stored(operator.output, lanes))
