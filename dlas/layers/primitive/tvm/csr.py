@@ -87,7 +87,7 @@ def multiply(emitter: Emitter, operator: Convolution, image: Any, layout: Layout
 def _planes(emitter: Emitter, operator: Convolution, layout: Layout) -> Planes:
     """The layout's planes, with the slabs and tiles that were chosen."""
     machine = emitter.machine
-    planes = layout(operator, machine.lanes)
+    planes = layout(operator, machine)
     others = partial(csr_planes.variants, operator, planes, layout, machine.registers)
     taken = emitter.choices.pick({"height": planes.height, "most": 0}, others)
     return replace(csr_planes.picked(operator, planes, taken), site=taken.get(SITE, -1))

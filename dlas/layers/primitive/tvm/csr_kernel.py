@@ -68,7 +68,8 @@ def csr(operator: Convolution, planes: Planes, entries: int, emitter: Emitter) -
         out = argument("out", operator.output)
         batch, outputs = operator.output[:2]
         source = image if planes.in_place else _filled(operator, planes, image)
-        sums = tirx.sblock_alloc_buffer(extents(batch, planes.slabs, outputs, planes.vectors * planes.vector))
+        width = planes.vectors * planes.vector
+        sums = tirx.sblock_alloc_buffer(extents(batch, planes.slabs, outputs, width), scope="local")
         _multiply(operator, planes, emitter.machine, source, constants, sums)
         _unpack(operator, planes, sums, out)
     return builder.get()
@@ -95,7 +96,7 @@ def _filled(operator: Convolution, planes: Planes, image: Any) -> Any:
 
 
 def _fill_view(operator: Convolution, planes: Planes, view: int, image: Any, copy: Any, at: Any) -> None:
-    """The rows of one plane: zeros, pixels, zeros."""
+    """The rows of one plane: above the image, of it, below it; no row asks for itself where it lies."""
     from tvm.script.ir_builder import tirx
 
     n, t, c = at
@@ -104,25 +105,27 @@ def _fill_view(operator: Convolution, planes: Planes, view: int, image: Any, cop
     first_row, first_column = planes.views[view]
     begin = min(planes.pitch, max(0, -((first_column - left) // across)))
     end = max(begin, min(planes.pitch, -((first_column - left - wide) // across)))
+    first = t * (planes.height * down) + (first_row - top)  # row of the image for the plane's first
+    above = tirx.max(0, tirx.min(planes.rows, tirx.floordiv(down - 1 - first, down)))
+    until = tirx.max(above, tirx.min(planes.rows, tirx.floordiv(high + down - 1 - first, down)))
 
     def zeros(start: Any, count: int) -> None:
         if count > 0:
             with tirx.vectorized(*extents(count)) as q:
                 tirx.buffer_store(copy, tirx.float32(0), [n, t, view, c, start + q])
 
-    with tirx.serial(*extents(planes.rows)) as r:
-        row = (t * planes.height + r) * down + (first_row - top)
-        inside = tirx.And(row >= 0, row < high)
+    with tirx.serial(above) as r:
+        zeros(r * planes.pitch, planes.pitch)
+    with tirx.serial(until - above) as k:
+        r = above + k
         zeros(r * planes.pitch, begin)
-        with tirx.If(inside):
-            with tirx.Then():
-                if end > begin:
-                    with tirx.vectorized(*extents(end - begin)) as q:
-                        pixel = image[n, c, row, (q + begin) * across + (first_column - left)]
-                        tirx.buffer_store(copy, pixel, [n, t, view, c, r * planes.pitch + begin + q])
-            with tirx.Else():
-                zeros(r * planes.pitch + begin, end - begin)
+        if end > begin:
+            with tirx.vectorized(*extents(end - begin)) as q:
+                pixel = image[n, c, first + r * down, (q + begin) * across + (first_column - left)]
+                tirx.buffer_store(copy, pixel, [n, t, view, c, r * planes.pitch + begin + q])
         zeros(r * planes.pitch + end, planes.pitch - end)
+    with tirx.serial(planes.rows - until) as k:
+        zeros((until + k) * planes.pitch, planes.pitch)
     zeros(planes.rows * planes.pitch, planes.size - planes.rows * planes.pitch)
 
 

@@ -2,15 +2,17 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 
 from dlas.tensorir.choices import SITE, Parameters
+from dlas.tensorir.machine import Machine
 from dlas.tensorir.operators import Convolution
 
 # How slow reading planes is, by their size in bytes: in the first cache, near it, in the second.
-_FIRST, _NEAR = 32 << 10, 128 << 10
-_READING = {_FIRST: 1.0, _NEAR: 1.3}
-_FAR = 1.6
-_TILE, _ENTRY = 12, 2  # vectors of a tile, and what an entry of a row costs beside them
+_FIRST, _NEAR = 48 << 10, 96 << 10
+_READING = {_FIRST: 1.0, _NEAR: 1.1}
+_FAR = 1.2
+_ENTRY = 2  # vectors that an entry of a row costs beside those of its tile
 
 
 @dataclass(frozen=True)
@@ -66,17 +68,18 @@ class Planes:
         return (view * self.channels + channel) * self.size + row * self.pitch + column
 
 
-Layout = Callable[[Convolution, int], Planes]  # of a convolution, for so many lanes
+Layout = Callable[[Convolution, Machine], Planes]
 
 
-def whole(operator: Convolution, lanes: int) -> Planes:
+def whole(operator: Convolution, machine: Machine) -> Planes:
     """One slab: the whole image; the image itself where nothing must be padded or picked apart."""
-    return _by_phase(operator, lanes, operator.output[2])
+    return _by_phase(operator, machine.lanes, operator.output[2])
 
 
-def slabs(operator: Convolution, lanes: int) -> Planes:
+def slabs(operator: Convolution, machine: Machine) -> Planes:
     """Slabs of rows: large enough for full tiles of vectors, small enough for the caches."""
-    return min((slab(operator, lanes, height) for height in heights(operator)), key=_cost)
+    cost = partial(_cost, tile=widest(machine.registers))
+    return min((slab(operator, machine.lanes, height) for height in heights(operator)), key=cost)
 
 
 def heights(operator: Convolution) -> list[int]:
@@ -113,29 +116,28 @@ _LEAST_FREE = 2  # registers that a tile leaves, for a value and a vector of pix
 
 
 def widest(registers: int) -> int:
-    """Vectors of a tile where nothing else was chosen."""
-    return registers - _KEPT if registers < _MANY else _MOST
+    """Vectors of a tile where nothing else was chosen: pixels that follow each other are read fastest."""
+    return registers - _KEPT
 
 
-_KEPT = 4  # registers for the value, the addresses' neighbours, the compiler
-_MANY, _MOST = 32, 14  # beyond 14 vectors a row's offsets cost nothing any more
+_KEPT = 4  # registers for the value and what the compiler moves
 
 
-def _cost(planes: Planes) -> float:
-    """Of one row of weights, in vectors; fitted to what `benchmarks/sparse.py` showed."""
+def _cost(planes: Planes, tile: int) -> float:
+    """Of one row of weights, in vectors; fitted to what heights of slabs took on convolutions of ResNet-20's kind."""
     size = 4 * planes.size * planes.channels * len(planes.views)
     reading = next((cost for limit, cost in _READING.items() if size <= limit), _FAR)
-    return planes.slabs * (planes.vectors + _ENTRY * -(-planes.vectors // _TILE)) * reading
+    return planes.slabs * (planes.vectors + _ENTRY * -(-planes.vectors // tile)) * reading
 
 
-def patches(operator: Convolution, lanes: int) -> Planes:
+def patches(operator: Convolution, machine: Machine) -> Planes:
     """im2col: a plane for each place in the kernel, its elements in the order of the output's pixels."""
     if operator.pointwise:
-        return whole(operator, lanes)
+        return whole(operator, machine)
     _, _, high, wide = operator.output
     views = tuple(_places(operator))
     shifts = tuple((view, 0, 0) for view in range(len(views)))
-    return Planes(views, shifts, operator.image[1], high, wide, high, 1, wide, lanes)
+    return Planes(views, shifts, operator.image[1], high, wide, high, 1, wide, machine.lanes)
 
 
 def _by_phase(operator: Convolution, lanes: int, height: int) -> Planes:
