@@ -13,7 +13,7 @@ from dlas.data import Images
 from dlas.errors import BuildFailed
 from dlas.host import Place
 from dlas.layers.codegen import Runner
-from dlas.measure import given, memory, pace
+from dlas.measure import given, memory, pace, placing
 from dlas.measure.clocks import Clock, ProcessClock, ThreadClock
 from dlas.measure.kernel import ReferenceKernel
 from dlas.network import Logits
@@ -33,6 +33,7 @@ class Worker:
         self._work: Any
         self._clock: Clock = ThreadClock()
         self._position = 0
+        self._placed: dict[int, int] = {}
 
     def answer(self, request: Message, report: process.Report) -> Message:
         """Do what `request["do"]` names."""
@@ -93,7 +94,8 @@ class Worker:
         }
 
     def _pace(self, request: Message) -> Message:
-        """Warm up; tell the pace, and with whose clock it is timed."""
+        """Warm up, each thread in its place; tell the pace, and with whose clock it is timed."""
+        self._placed = placing.spread(self._work)
         thread, whole = time.thread_time(), time.process_time()
         seconds = pace.warm_up(self._work, self._clock)
         if time.thread_time() - thread < POOLED * (time.process_time() - whole):
@@ -102,6 +104,7 @@ class Worker:
 
     def _step(self, request: Message) -> Message:
         found = pace.step(self._work, self._advance, pace.Pace(**request["pace"]), self._clock)
+        placing.rest(self._placed)
         return {"repetitions": found}
 
     def _advance(self) -> None:
