@@ -28,6 +28,9 @@ class Steppable(Protocol):
     def step(self, pace: Pace, expected: float) -> Sequence[Repetition]:
         """One step, which should take so many seconds."""
 
+    def rest(self) -> None:
+        """Return when it leaves the processors to others."""
+
 
 @dataclass(frozen=True)
 class Limits:
@@ -114,6 +117,7 @@ def _guard(member: Member, act: Callable[[Member], None]) -> None:
 def _warm_up(member: Member) -> None:
     """Warm the child up; the pace of the first process stays frozen in the others."""
     found = member.session.pace()
+    member.session.rest()
     member.frozen = member.frozen or found
 
 
@@ -123,7 +127,8 @@ def _step(member: Member, number: int, now: Callable[[], float]) -> None:
     expected = member.spent / number if number else 0.0
     start = now()
     found = member.session.step(pace, expected)
-    member.spent += now() - start
+    member.spent += now() - start  # without the rest, or a pool that spins long would have fewer rounds
+    member.session.rest()
     member.steps.append((number, pace.inner, found))
 
 

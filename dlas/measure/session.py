@@ -42,6 +42,7 @@ class Session:
         self._child = Child(command.argv, env, command.cpus)
         self.loaded: Message = {}
         self.clock = ""
+        self.processors: list[int] = []
 
     def load(self) -> Message:
         """Load the executable; returns `cold_start` in seconds, `peak_memory` in bytes beyond an empty child,
@@ -60,7 +61,7 @@ class Session:
     def pace(self) -> Pace:
         """Warm up and find the pace."""
         answer = self._child.ask({"do": "pace"}, self._timeout)
-        self.clock = answer.pop("clock")
+        self.clock, self.processors = answer.pop("clock"), answer.pop("processors")
         return Pace(**answer)
 
     def step(self, pace: Pace, expected: float) -> Sequence[Repetition]:
@@ -68,6 +69,10 @@ class Session:
         request: dict[str, Any] = {"do": "step", "pace": vars(pace)}
         answer = self._child.ask(request, STEP_TIMEOUT + 10 * expected)
         return [Repetition(*found) for found in answer["repetitions"]]
+
+    def rest(self) -> None:
+        """Return when the child leaves the processors to others."""
+        self._child.ask({"do": "rest"}, STEP_TIMEOUT)
 
     def close(self) -> None:
         """End the child."""

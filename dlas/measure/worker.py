@@ -1,5 +1,6 @@
 """The measuring child: loads one executable, proves it, scores it, times it. It decides nothing."""
 
+import os
 import time
 from collections.abc import Iterator
 from dataclasses import asdict
@@ -33,6 +34,7 @@ class Worker:
         self._work: Any
         self._clock: Clock = ThreadClock()
         self._position = 0
+        self._processors = sorted(os.sched_getaffinity(0))
         self._placed: dict[int, int] = {}
 
     def answer(self, request: Message, report: process.Report) -> Message:
@@ -43,6 +45,7 @@ class Worker:
             "score": self._score,
             "pace": self._pace,
             "step": self._step,
+            "rest": self._rest,
         }
         return verb[request["do"]](request)
 
@@ -94,18 +97,24 @@ class Worker:
         }
 
     def _pace(self, request: Message) -> Message:
-        """Warm up, each thread in its place; tell the pace, and with whose clock it is timed."""
-        self._placed = placing.spread(self._work)
-        thread, whole = time.thread_time(), time.process_time()
-        seconds = pace.warm_up(self._work, self._clock)
-        if time.thread_time() - thread < POOLED * (time.process_time() - whole):
-            self._clock = ProcessClock()
-        return {**asdict(pace.calibrate(seconds)), "clock": type(self._clock).__name__}
+        """Warm up, each thread in its place; tell the pace, with whose clock it is timed, and on which processors."""
+        self._placed = placing.spread(self._work, self._processors)
+        with placing.kept(self._placed):
+            thread, whole = time.thread_time(), time.process_time()
+            seconds = pace.warm_up(self._work, self._clock)
+            if time.thread_time() - thread < POOLED * (time.process_time() - whole):
+                self._clock = ProcessClock()
+        processors = sorted(self._placed.values()) or self._processors
+        return {**asdict(pace.calibrate(seconds)), "clock": type(self._clock).__name__, "processors": processors}
 
     def _step(self, request: Message) -> Message:
-        found = pace.step(self._work, self._advance, pace.Pace(**request["pace"]), self._clock)
-        placing.rest(self._placed)
+        with placing.kept(self._placed):
+            found = pace.step(self._work, self._advance, pace.Pace(**request["pace"]), self._clock)
         return {"repetitions": found}
+
+    def _rest(self, request: Message) -> Message:
+        placing.rest()
+        return {}
 
     def _advance(self) -> None:
         """Bring the next real image into the runtime's input."""

@@ -130,6 +130,7 @@ def _timed(key: str, member: Member, session: Session, throttled: int) -> Timed:
     facts = {
         **session.loaded,
         "clock": session.clock,
+        "processors": session.processors,
         "pace": vars(member.frozen),
         "wall": member.wall,
         "throttled": throttled,

@@ -2,7 +2,6 @@
 
 import hashlib
 import os
-import queue
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -13,6 +12,7 @@ import pytest
 from dlas.measure import placing
 
 BYTES = bytes(4 << 20)
+LONGEST_SPIN = 20.0  # s, so that a fault is a failure and no hang
 
 two_processors = pytest.mark.skipif(len(os.sched_getaffinity(0)) < 2, reason="one processor only")
 
@@ -30,42 +30,33 @@ def hashed(pool):
     other.result()
 
 
-def in_a_thread(work):
-    """What `work` returns in a thread that is gone afterwards, and its pins with it."""
-    with ThreadPoolExecutor(1) as made:
-        return made.submit(work).result()
-
-
 @two_processors
 def test_each_thread_that_computes_gets_a_processor_of_its_own(pool):
-    pool.submit(time.sleep, 0).result()
-
-    def placed():
-        allowed = sorted(os.sched_getaffinity(0))
-        found = placing.spread(lambda: hashed(pool))
-        pinned = {thread: os.sched_getaffinity(thread) for thread in found}
-        return allowed, found, pinned, threading.get_native_id()
-
-    allowed, found, pinned, caller = in_a_thread(placed)
+    processors = sorted(os.sched_getaffinity(0))[:2]
+    caller = threading.get_native_id()
+    found = placing.spread(lambda: hashed(pool), processors)
     assert caller in found
-    assert sorted(found.values()) == allowed[:2]
-    assert pinned == {thread: {processor} for thread, processor in found.items()}
+    assert sorted(found.values()) == processors
+    (other,) = found.keys() - {caller}
+    assert os.sched_getaffinity(other) == {found[other]}
+    assert os.sched_getaffinity(caller) >= set(processors), "or threads that it starts would share its processor"
+    with placing.kept(found):
+        assert os.sched_getaffinity(0) == {found[caller]}
+    assert os.sched_getaffinity(0) >= set(processors)
 
 
-def test_a_child_of_one_processor_keeps_it():
-    def placed():
-        (processor, *_) = os.sched_getaffinity(0)
-        os.sched_setaffinity(0, {processor})
-        return placing.spread(pytest.fail), os.sched_getaffinity(0) == {processor}
-
-    assert in_a_thread(placed) == ({}, True)
+def test_a_caller_without_a_place_stays_where_it_is():
+    before = os.sched_getaffinity(0)
+    with placing.kept({}):
+        assert os.sched_getaffinity(0) == before
+    assert os.sched_getaffinity(0) == before
 
 
-@two_processors
-def test_nothing_is_pinned_where_the_system_does_not_count(tmp_path):
-    assert placing.spread(lambda: None, tmp_path / "none") == {}
+def test_of_one_processor_nothing_is_asked_and_where_the_system_does_not_count_nothing_is_pinned(tmp_path):
+    assert placing.spread(pytest.fail, [0]) == {}
+    assert placing.spread(lambda: None, [0, 1], tmp_path / "none") == {}
     (tmp_path / "17").mkdir()
-    assert placing.spread(lambda: None, tmp_path) == {}
+    assert placing.spread(lambda: None, [0, 1], tmp_path) == {}
 
 
 def test_of_many_threads_those_are_taken_that_ran_longest_in_between():
@@ -76,33 +67,36 @@ def test_of_many_threads_those_are_taken_that_ran_longest_in_between():
 
 @contextmanager
 def spinning():
-    """The number of a thread that computes, and what it ends by."""
-    done, known = threading.Event(), queue.Queue()
+    """What a thread ends by that computes until then."""
+    done = threading.Event()
 
     def spin():
-        known.put(threading.get_native_id())
-        while not done.is_set():
+        until = time.monotonic() + LONGEST_SPIN
+        while not done.is_set() and time.monotonic() < until:
             hashlib.sha256(BYTES)
 
     other = threading.Thread(target=spin)
     other.start()
     try:
-        yield known.get(), done
+        yield done
     finally:
         done.set()
         other.join()
 
 
 def test_it_rests_until_the_other_threads_no_longer_run():
-    with spinning() as (number, done):
+    with spinning() as done:
         threading.Timer(0.05, done.set).start()
-        placing.rest([number, threading.get_native_id()])
+        start = time.perf_counter()
+        placing.rest()
         assert done.is_set()
-    placing.rest([number])  # a thread that is gone is at rest
+        assert time.perf_counter() - start < placing.LONGEST_REST
 
 
 def test_it_does_not_wait_for_ever(monkeypatch):
     monkeypatch.setattr(placing, "LONGEST_REST", 0.02)
-    with spinning() as (number, done):
-        placing.rest([number])
+    with spinning() as done:
+        start = time.perf_counter()
+        placing.rest()
         assert not done.is_set()
+        assert time.perf_counter() - start >= placing.LONGEST_REST

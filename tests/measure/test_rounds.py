@@ -13,7 +13,8 @@ from dlas.measure.rounds import FIRST_LOOK, LEAST_ROUNDS, Limits, Member, loadin
 BASELINE, KERNEL = "baseline", "kernel"
 NEVER = 1e-12  # a margin that noise does not meet
 STEADY, NOISY = 0.0, 0.5
-STEP = 0.01  # s that a step takes by the fake clock
+STEP = 2**-7  # s that a step takes by the fake clock; sums of it are exact
+REST = 2**-5  # s that a child's threads run on after it
 
 
 class Laboratory:
@@ -21,6 +22,7 @@ class Laboratory:
 
     def __init__(self):
         self.seconds = 0.0
+        self.rested = 0
         self.log = []
         self.members = {}
 
@@ -67,6 +69,10 @@ class Pretender:
         calm = self.calm_from is not None and self.stepped > self.calm_from
         nanoseconds = round(1e6 * (1 + (0 if calm else self.noise * self.generator.uniform(0.5, 1))))
         return [Repetition(nanoseconds, nanoseconds, 0)] * pace.repetitions
+
+    def rest(self):
+        self.laboratory.seconds += REST
+        self.laboratory.rested += 1
 
     def _round(self):
         return len(self.laboratory.members[self.name].steps)
@@ -134,6 +140,12 @@ def test_a_steady_cell_stops_by_margin_at_the_first_look(laboratory):
 def test_a_noisy_cell_stops_by_budget(block):
     assert block.run(budget=10 * STEP)["a"] == "budget"
     assert block.members["a"].spent == pytest.approx(10 * STEP)
+
+
+def test_every_child_rests_after_it_computed_and_on_nobody_s_budget(block):
+    outcomes = block.run(budget=20 * STEP)
+    assert block.rested == len(block.log) + len(outcomes)
+    assert block.steps("a") == 20
 
 
 def test_a_budget_too_small_still_buys_the_least_rounds(block):

@@ -38,7 +38,7 @@ class Cpu:
         return Target(host.architecture, self.isa, self.batch, self.threads)
 
     def start(self, host: Host) -> Command:
-        """A child pinned to as many processors as it has threads, so that nothing migrates."""
+        """A child pinned to as many processors as it has threads; it places them itself."""
         cpus = tuple(sorted(os.sched_getaffinity(0)))[-self.threads :]
         clock = "cpu" if self.threads == 1 else "wall"
         place = Place(self.device, 0, self.threads)

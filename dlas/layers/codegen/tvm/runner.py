@@ -28,7 +28,7 @@ class VirtualMachineRunner:
         # TVM reads these when it is imported and when its pool starts.
         os.environ.setdefault("TVM_USE_RUNTIME_LIB", "1")
         os.environ["TVM_NUM_THREADS"] = str(place.threads)
-        os.environ["TVM_BIND_THREADS"] = "0"  # the child places its threads itself
+        os.environ["TVM_BIND_THREADS"] = "0"  # a measuring child places its threads itself
         # Beyond the pauses between kernels idle threads shall sleep: yielding for ever starves on a busy machine.
         os.environ["TVM_THREAD_POOL_SPIN_COUNT"] = str(_SPINS)
         with _hidden("torch"):  # TVM imports it if it can, for nothing that is used here, and takes four times as long
