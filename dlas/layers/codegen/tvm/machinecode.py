@@ -1,6 +1,5 @@
 """From scheduled kernels to machine code, and which instructions it holds."""
 
-import math
 import platform
 import re
 import shutil
@@ -8,6 +7,8 @@ import subprocess
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from dlas.layers.codegen.tvm import prefetching
+from dlas.tensorir import buffers
 from dlas.tensorir.machine import Machine
 
 if TYPE_CHECKING:
@@ -30,15 +31,21 @@ def compiled(module: "ir.IRModule", chosen: Machine) -> Any:
 
 
 def _pipeline() -> tuple[Any, Any, Any]:
-    """TVM's own lowering, after which small local buffers stay variables; then its passes for host and device."""
+    """TVM's own lowering, after which small local buffers stay variables and weights are asked for ahead; then its
+    passes for host and device.
+    """
     import tvm
 
     lowered, host, device = tvm.tirx.get_tir_pipeline("default")
-    last = tvm.tirx.transform.prim_func_pass(_on_stack, opt_level=0)
+    last = tvm.tirx.transform.prim_func_pass(_finished, opt_level=0)
     return tvm.transform.Sequential([lowered, last]), host, device
 
 
-def _on_stack(function: Any, _module: Any, _context: Any) -> Any:
+def _finished(function: Any, _module: Any, _context: Any) -> Any:
+    return prefetching.prefetched(_on_stack(function))
+
+
+def _on_stack(function: Any) -> Any:
     """Marks the allocation of accumulators as none that the runtime's pool is asked for.
 
     It would be asked in every turn of a parallel loop, which takes as long as a small tile.
@@ -47,19 +54,11 @@ def _on_stack(function: Any, _module: Any, _context: Any) -> Any:
     from tvm.tirx import AllocBuffer, IntImm
 
     def kept(found: Any) -> Any:
-        if found.buffer.scope() != "local" or _size(found.buffer) > STACK:
+        if found.buffer.scope() != "local" or buffers.size(found.buffer) > STACK:
             return found
         return AllocBuffer(found.buffer, {**found.annotations, "disable_lower_builtin": IntImm("bool", 1)})
 
     return function.with_body(tvm_ffi.structural_map(function.body, (AllocBuffer, kept)))
-
-
-def _size(buffer: Any) -> int:
-    """Bytes of a buffer."""
-    import tvm_ffi
-
-    kind = tvm_ffi.dtype(str(buffer.dtype))
-    return math.prod(int(extent) for extent in buffer.shape) * kind.bits * kind.lanes // 8
 
 
 def assembly(executable: Any) -> str:

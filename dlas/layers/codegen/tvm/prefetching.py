@@ -1,0 +1,110 @@
+"""Weights that stream from memory, asked for ahead: the processor's own prefetcher ends at every page of 4 KiB."""
+
+from collections.abc import Mapping, Sequence
+from math import prod
+from typing import Any
+
+from dlas.tensorir import buffers
+
+LEAST = 256 << 10  # bytes of weights; fewer stay in a cache that is near enough
+_AHEAD = 16 << 10  # bytes; of 2 to 32 KiB the best where 512 channels meet 512 on 4x4 and 7x7 pixels
+_AGAIN = 8  # turns at most that read the same weights again: of more the first, which waits, hardly counts
+_LINE = 64  # bytes of a line of the caches
+_CONSTANT = "param_"  # how TVM names what it lifts out of a fused kernel: its constants
+
+
+def prefetched(function: Any) -> Any:
+    """The lowered function, whose innermost loops ask for the weights that they read some turns later."""
+    import tvm_ffi
+    from tvm import tirx
+
+    values: dict[Any, Any] = {}  # of variables that stand for an expression
+    around: dict[Any, list[Any]] = {}  # loops around a loop, by its variable
+
+    def enclose(loop: Any) -> None:
+        inner: list[Any] = []
+        tvm_ffi.structural_walk(loop.body, (tirx.For, lambda found: inner.append(found.loop_var)))
+        for var in inner:
+            around.setdefault(var, []).append(loop)
+
+    bind = (tirx.Bind, lambda bound: values.update({bound.var: bound.value}))
+    tvm_ffi.structural_walk(function.body, [bind, (tirx.For, enclose)])
+    outer = {loop.loop_var for loops in around.values() for loop in loops}
+
+    def ahead(loop: Any) -> Any:
+        if loop.loop_var in outer or loop.kind != tirx.ForKind.SERIAL:
+            return loop
+        statements = list(loop.body.seq) if isinstance(loop.body, tirx.SeqStmt) else [loop.body]
+        reads = _first_reads(statements)
+        used = _used([load.indices[0].base for found in reads for load in found], values)
+        again = prod(used.get(each.loop_var, int(each.extent)) for each in around.get(loop.loop_var, []))
+        if loop.loop_var not in used or again > _AGAIN:
+            return loop
+        body = [part for asked, one in zip(reads, statements, strict=True) for part in (*map(_ask, asked), one)]
+        whole = tirx.SeqStmt(body)
+        return tirx.For(loop.loop_var, loop.min, loop.extent, loop.kind, whole, loop.thread_binding, loop.annotations)
+
+    return function.with_body(tvm_ffi.structural_map(function.body, (tirx.For, ahead)))
+
+
+def _first_reads(statements: Sequence[Any]) -> list[list[Any]]:
+    """For each statement, what it is the first to read of large weights: vectors, one for each line of the caches."""
+    import tvm_ffi
+    from tvm.ir import prim
+    from tvm.ir.expr import TensorLoad
+
+    known: list[Any] = []
+    found: list[list[Any]] = []
+
+    def note(load: Any) -> None:
+        large = load.source.name.startswith(_CONSTANT) and buffers.size(load.source) >= LEAST
+        if large and isinstance(load.indices[0], prim.Ramp):
+            if any(tvm_ffi.structural_equal(load, other) for other in known):
+                return
+            if len(known) * int(load.indices[0].lanes) * buffers.itemsize(load.source) % _LINE == 0:
+                found[-1].append(load)
+            known.append(load)
+
+    for statement in statements:
+        found.append([])
+        tvm_ffi.structural_walk(statement, (TensorLoad, note))
+    return found
+
+
+def _used(places: Sequence[Any], values: Mapping[Any, Any]) -> dict[Any, int]:
+    """The variables that places depend on, and how many of each one's values share a place."""
+    import tvm_ffi
+    from tvm.ir import prim
+    from tvm.ir.expr import Var
+
+    shared: dict[Any, int] = {}
+
+    def divided(quotient: Any) -> Any:
+        if isinstance(quotient.a, Var) and quotient.a not in values and isinstance(quotient.b, prim.IntImm):
+            shared.setdefault(quotient.a, int(quotient.b))
+            return tvm_ffi.WalkResult.SKIP
+        return None
+
+    def plain(var: Any) -> None:
+        if var in values:
+            walk(values[var])
+        else:
+            shared[var] = 1
+
+    def walk(place: Any) -> None:
+        tvm_ffi.structural_walk(place, [(prim.FloorDiv, divided), (Var, plain)], order="pre")
+
+    for place in places:
+        walk(place)
+    return shared
+
+
+def _ask(load: Any) -> Any:
+    """For the line that the same statement will read some turns later; beyond the end nothing is read."""
+    from tvm import tirx
+
+    place = load.indices[0].base + _AHEAD // buffers.itemsize(load.source)
+    kept_and_read = (tirx.const(number, "int32") for number in (0, 3, 1))  # to be read, in all caches, as data
+    return tirx.Evaluate(
+        tirx.call_llvm_intrin("void", "llvm.prefetch", tirx.address_of(load.source[place]), *kept_and_read)
+    )
