@@ -10,10 +10,11 @@ from hypothesis import strategies as st
 pytest.importorskip("tvm")
 pytest.importorskip("torch")
 
-from single import QUICK, SEVERAL, agree, convolutions, random
+from single import QUICK, SEVERAL, agree, convolutions, lowered, random
 
+from dlas.layers.codegen.tvm import machinecode, scheduling
 from dlas.layers.primitive.tvm import csr_planes, csr_rows
-from dlas.layers.primitive.tvm.csr import CsrDirect, CsrGemm, CsrSpatialPack, multiply
+from dlas.layers.primitive.tvm.csr import Csr, CsrDirect, CsrGemm, CsrSpatialPack, multiply
 from dlas.layers.primitive.tvm.csr_kernel import tiles
 from dlas.tensorir.choices import Picked
 from dlas.tensorir.emitter import Emitter
@@ -38,6 +39,38 @@ def test_sparse_convolutions_of_any_shape_are_torchs(lowering, operators):
         if not operator.depthwise:
             assert became.sparse
             assert became.primitive == lowering.name
+
+
+def by_rows(operator, chosen):
+    """Slabs of a single row."""
+    return csr_planes.slab(operator, chosen.lanes, 1)
+
+
+# Image, kernel, strides, padding, dilation: rows and columns that no pixel reaches, phases that are never read.
+EDGES = [
+    ((1, 1), (3, 3), (1, 1), (5, 4, 6, 7), (1, 1)),
+    ((2, 3), (2, 4), (3, 2), (3, 3, 4, 5), (2, 1)),
+    ((9, 5), (1, 1), (3, 3), (0, 0, 0, 0), (1, 1)),
+    ((4, 17), (3, 1), (2, 1), (0, 2, 5, 0), (3, 1)),
+]
+
+
+@pytest.mark.parametrize("layout", [csr_planes.whole, by_rows, csr_planes.patches], ids=lambda one: one.__name__)
+def test_planes_are_filled_whatever_of_them_lies_outside_the_image(layout):
+    operators = [
+        Convolution(pruned(random(0, (4, 3, *kernel)), 0.5), (2, 3, *side), strides, padding, dilation)
+        for side, kernel, strides, padding, dilation in EDGES
+    ]
+    assert all(became.sparse for became in agree(operators, Csr("csr", layout, threshold=0)))
+
+
+@pytest.mark.parametrize(("side", "pooled"), [(56, False), (112, True)])
+def test_sums_of_a_channel_are_on_the_stack_where_they_are_few(side, pooled):
+    read_as_it_lies = Convolution(pruned(random(0, (4, 4, 3, 3)), 0.5), (1, 4, side, side))
+    module = lowered([read_as_it_lies], CsrDirect(threshold=0)).module
+    kernels = scheduling.kernels(module, machine("avx2"), "default")
+    assembly = machinecode.assembly(machinecode.compiled(kernels, machine("avx2")))
+    assert ("AllocWorkspace@" in assembly) == pooled
 
 
 @pytest.mark.parametrize("lowering", ALWAYS, ids=lambda one: one.name)

@@ -3,6 +3,8 @@
 import numpy as np
 import pytest
 
+pytest.importorskip("tvm")
+
 from dlas.layers.codegen.tvm import machinecode
 from dlas.layers.primitive.tvm.buffers import padded
 from dlas.layers.primitive.tvm.interleave import interleavable, interleaved

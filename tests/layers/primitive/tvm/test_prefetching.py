@@ -2,6 +2,8 @@
 
 import numpy as np
 import pytest
+
+pytest.importorskip("tvm")
 from single import agree, lowered, random
 
 from dlas.layers.codegen.tvm import machinecode, prefetching, scheduling
