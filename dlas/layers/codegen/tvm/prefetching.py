@@ -1,4 +1,4 @@
-"""Weights that stream from memory, asked for ahead: the processor's own prefetcher ends at every page of 4 KiB."""
+"""Constants that stream from memory, asked for ahead: the processor's own prefetcher ends at every page of 4 KiB."""
 
 from collections.abc import Mapping, Sequence
 from math import prod
@@ -6,7 +6,7 @@ from typing import Any
 
 from dlas.tensorir import buffers
 
-LEAST = 256 << 10  # bytes of weights; fewer stay in a cache that is near enough
+LEAST = 256 << 10  # bytes of a constant; fewer stay in a cache that is near enough
 _AHEAD = 16 << 10  # bytes; of 2 to 32 KiB the best where 512 channels meet 512 on 4x4 and 7x7 pixels
 _AGAIN = 8  # turns at most that read the same weights again: of more the first, which waits, hardly counts
 _LINE = 64  # bytes of a line of the caches
@@ -36,7 +36,7 @@ def prefetched(function: Any) -> Any:
             return loop
         statements = list(loop.body.seq) if isinstance(loop.body, tirx.SeqStmt) else [loop.body]
         reads = _first_reads(statements)
-        used = _used([load.indices[0].base for found in reads for load in found], values)
+        used = _used([_first(load) for found in reads for load in found], values)
         again = prod(used.get(each.loop_var, int(each.extent)) for each in around.get(loop.loop_var, []))
         if loop.loop_var not in used or again > _AGAIN:
             return loop
@@ -48,27 +48,33 @@ def prefetched(function: Any) -> Any:
 
 
 def _first_reads(statements: Sequence[Any]) -> list[list[Any]]:
-    """For each statement, what it is the first to read of large weights: vectors, one for each line of the caches."""
+    """For each statement, what it is the first to read of large constants, once for each line of the caches."""
     import tvm_ffi
-    from tvm.ir import prim
     from tvm.ir.expr import TensorLoad
 
-    known: list[Any] = []
+    known: dict[Any, list[Any]] = {}  # by the constant
     found: list[list[Any]] = []
 
     def note(load: Any) -> None:
-        large = load.source.name.startswith(_CONSTANT) and buffers.size(load.source) >= LEAST
-        if large and isinstance(load.indices[0], prim.Ramp):
-            if any(tvm_ffi.structural_equal(load, other) for other in known):
-                return
-            if len(known) * int(load.indices[0].lanes) * buffers.itemsize(load.source) % _LINE == 0:
-                found[-1].append(load)
-            known.append(load)
+        if not load.source.name.startswith(_CONSTANT) or buffers.size(load.source) < LEAST:
+            return
+        before = known.setdefault(load.source, [])
+        if any(tvm_ffi.structural_equal(load, other) for other in before):
+            return
+        lanes = int(getattr(load.indices[0], "lanes", 1))
+        if len(before) * lanes * buffers.itemsize(load.source) % _LINE == 0:
+            found[-1].append(load)
+        before.append(load)
 
     for statement in statements:
         found.append([])
         tvm_ffi.structural_walk(statement, (TensorLoad, note))
     return found
+
+
+def _first(load: Any) -> Any:
+    """The index of what is read, of a vector the first."""
+    return getattr(load.indices[0], "base", load.indices[0])
 
 
 def _used(places: Sequence[Any], values: Mapping[Any, Any]) -> dict[Any, int]:
@@ -103,7 +109,7 @@ def _ask(load: Any) -> Any:
     """For the line that the same statement will read some turns later; beyond the end nothing is read."""
     from tvm import tirx
 
-    place = load.indices[0].base + _AHEAD // buffers.itemsize(load.source)
+    place = _first(load) + _AHEAD // buffers.itemsize(load.source)
     kept_and_read = (tirx.const(number, "int32") for number in (0, 3, 1))  # to be read, in all caches, as data
     return tirx.Evaluate(
         tirx.call_llvm_intrin("void", "llvm.prefetch", tirx.address_of(load.source[place]), *kept_and_read)

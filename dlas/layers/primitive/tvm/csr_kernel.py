@@ -96,7 +96,7 @@ def _filled(operator: Convolution, planes: Planes, image: Any) -> Any:
 
 
 def _fill_view(operator: Convolution, planes: Planes, view: int, image: Any, copy: Any, at: Any) -> None:
-    """The rows of one plane: above the image, of it, below it; no row asks for itself where it lies."""
+    """The rows of one plane, above the image, of it, below it: bounds of loops instead of a test in each row."""
     from tvm.script.ir_builder import tirx
 
     n, t, c = at
@@ -106,6 +106,7 @@ def _fill_view(operator: Convolution, planes: Planes, view: int, image: Any, cop
     begin = min(planes.pitch, max(0, -((first_column - left) // across)))
     end = max(begin, min(planes.pitch, -((first_column - left - wide) // across)))
     first = t * (planes.height * down) + (first_row - top)  # row of the image for the plane's first
+    # How many rows lie above the image, and how many until its last one is passed.
     above = tirx.max(0, tirx.min(planes.rows, tirx.floordiv(down - 1 - first, down)))
     until = tirx.max(above, tirx.min(planes.rows, tirx.floordiv(high + down - 1 - first, down)))
 
