@@ -12,7 +12,6 @@ from dlas.layers.primitive.tvm.spatial_pack import SpatialPack
 from dlas.tensorir.machine import machine
 from dlas.tensorir.operators import Convolution, Linear
 
-
 DENSE = SpatialPack()
 
 
