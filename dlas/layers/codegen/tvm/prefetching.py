@@ -37,7 +37,7 @@ def prefetched(function: Any) -> Any:
         statements = list(loop.body.seq) if isinstance(loop.body, tirx.SeqStmt) else [loop.body]
         reads = _first_reads(statements)
         used = _used([_first(load) for found in reads for load in found], values)
-        again = prod(used.get(each.loop_var, int(each.extent)) for each in around.get(loop.loop_var, []))
+        again = prod(used.get(each.loop_var, _turns(each)) for each in around.get(loop.loop_var, []))
         if loop.loop_var not in used or again > _AGAIN:
             return loop
         body = [part for asked, one in zip(reads, statements, strict=True) for part in (*map(_ask, asked), one)]
@@ -45,6 +45,13 @@ def prefetched(function: Any) -> Any:
         return tirx.For(loop.loop_var, loop.min, loop.extent, loop.kind, whole, loop.thread_binding, loop.annotations)
 
     return function.with_body(tvm_ffi.structural_map(function.body, (tirx.For, ahead)))
+
+
+def _turns(loop: Any) -> int:
+    """How often a loop is run; too often where that is known only when it runs."""
+    from tvm.ir import prim
+
+    return int(loop.extent) if isinstance(loop.extent, prim.IntImm) else _AGAIN + 1
 
 
 def _first_reads(statements: Sequence[Any]) -> list[list[Any]]:
