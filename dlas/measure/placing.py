@@ -48,9 +48,9 @@ def kept(placed: Mapping[int, int]) -> Iterator[None]:
             os.sched_setaffinity(0, before)
 
 
-def rest(tasks: Path = TASKS) -> None:
+def rest() -> None:
     """Wait until no thread of this process runs but the caller: those of a pool spin before they sleep."""
-    others = [folder for folder in _threads(tasks) if int(folder.name) != threading.get_native_id()]
+    others = [folder for folder in _threads(TASKS) if int(folder.name) != threading.get_native_id()]
     end = time.perf_counter() + LONGEST_REST
     while any(_runs(thread) for thread in others) and time.perf_counter() < end:
         time.sleep(_LOOK)

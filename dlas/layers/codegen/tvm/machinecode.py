@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dlas.layers.codegen.tvm import prefetching
-from dlas.tensorir import buffers
 from dlas.tensorir.machine import Machine
+from dlas.tensorir.sizes import total_bytes
 
 if TYPE_CHECKING:
     from tvm import ir
@@ -54,7 +54,7 @@ def _on_stack(function: Any) -> Any:
     from tvm.tirx import AllocBuffer, IntImm
 
     def kept(found: Any) -> Any:
-        if found.buffer.scope() != "local" or buffers.size(found.buffer) > STACK:
+        if found.buffer.scope() != "local" or total_bytes(found.buffer) > STACK:
             return found
         return AllocBuffer(found.buffer, {**found.annotations, "disable_lower_builtin": IntImm("bool", 1)})
 

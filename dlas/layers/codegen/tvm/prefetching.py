@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from math import prod
 from typing import Any
 
-from dlas.tensorir import buffers
+from dlas.tensorir.sizes import item_bytes, total_bytes
 
 LEAST = 256 << 10  # bytes of a constant; fewer stay in a cache that is near enough
 _AHEAD = 16 << 10  # bytes; of 2 to 32 KiB the best where 512 channels meet 512 on 4x4 and 7x7 pixels
@@ -63,13 +63,13 @@ def _first_reads(statements: Sequence[Any]) -> list[list[Any]]:
     found: list[list[Any]] = []
 
     def note(load: Any) -> None:
-        if not load.source.name.startswith(_CONSTANT) or buffers.size(load.source) < LEAST:
+        if not load.source.name.startswith(_CONSTANT) or total_bytes(load.source) < LEAST:
             return
         before = known.setdefault(load.source, [])
         if any(tvm_ffi.structural_equal(load, other) for other in before):
             return
         lanes = int(getattr(load.indices[0], "lanes", 1))
-        if len(before) * lanes * buffers.itemsize(load.source) % _LINE == 0:
+        if len(before) * lanes * item_bytes(load.source) % _LINE == 0:
             found[-1].append(load)
         before.append(load)
 
@@ -116,7 +116,7 @@ def _ask(load: Any) -> Any:
     """For the line that the same statement will read some turns later; beyond the end nothing is read."""
     from tvm import tirx
 
-    place = _first(load) + _AHEAD // buffers.itemsize(load.source)
+    place = _first(load) + _AHEAD // item_bytes(load.source)
     kept_and_read = (tirx.const(number, "int32") for number in (0, 3, 1))  # to be read, in all caches, as data
     return tirx.Evaluate(
         tirx.call_llvm_intrin("void", "llvm.prefetch", tirx.address_of(load.source[place]), *kept_and_read)

@@ -4,7 +4,7 @@ import math
 from typing import Any
 
 
-def itemsize(buffer: Any) -> int:
+def item_bytes(buffer: Any) -> int:
     """Bytes of an element."""
     import tvm_ffi
 
@@ -12,6 +12,6 @@ def itemsize(buffer: Any) -> int:
     return kind.bits * kind.lanes // 8
 
 
-def size(buffer: Any) -> int:
+def total_bytes(buffer: Any) -> int:
     """Bytes of all elements."""
-    return math.prod(int(extent) for extent in buffer.shape) * itemsize(buffer)
+    return math.prod(int(extent) for extent in buffer.shape) * item_bytes(buffer)
