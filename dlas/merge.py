@@ -52,13 +52,15 @@ def _part(cube: xr.Dataset, place: str) -> xr.Dataset:
     own = own.isel({layer: np.unique(there) for layer, there in zip(LAYERS, np.nonzero(planned), strict=True)})
     labels = [anywhere(text) for text in own["hardware"].values.tolist()]
     own = own.assign_coords({"hardware": labels, "at": ("hardware", [HERE] * len(labels))})
-    host = _hosts(cube, place)[place]
+    host, environment = (of(cube, place)[place] for of in (_hosts, _environments))
     known = {name: _by_place(cube, name, HERE).get(place) for name in ("noise", "peaks")}
     return own.assign_attrs(
         baseline=json.dumps(_baseline(cube)),
         host=json.dumps(host),
         host_fingerprint=revive(host).fingerprint,
         hosts=json.dumps({HERE: host}),
+        environment=json.dumps(environment),
+        environments=json.dumps({HERE: environment}),
         **{name: json.dumps({HERE: value} if value else {}) for name, value in known.items()},
     )
 
@@ -183,6 +185,7 @@ def _attributes(named: Sequence[tuple[str, xr.Dataset]]) -> dict[str, str]:
         "hosts": json.dumps(_first([_hosts(cube, name) for name, cube in named])),
         "noise": json.dumps(_worst([_by_place(cube, "noise", name) for name, cube in named])),
         "peaks": json.dumps(_first([_by_place(cube, "peaks", name) for name, cube in named])),
+        "environments": json.dumps(_first([_environments(cube, name) for name, cube in named])),
     }
 
 
@@ -206,6 +209,11 @@ def _hosts(cube: xr.Dataset, name: str) -> ByPlace:
     """Name → host of a cube; its only host may be nameless yet."""
     known = _by_place(cube, "hosts", name)
     return known or {name: json.loads(cube.attrs["host"])}
+
+
+def _environments(cube: xr.Dataset, name: str) -> ByPlace:
+    """Name → environment of a cube's hosts."""
+    return _by_place(cube, "environments", name) or {name: json.loads(cube.attrs["environment"])}
 
 
 def _by_place(cube: xr.Dataset, attribute: str, name: str) -> ByPlace:

@@ -6,6 +6,8 @@ from typing import Any
 
 import xarray as xr
 
+from dlas.merge import apart
+
 
 def study_toml(cube: xr.Dataset) -> str:
     """The study file that gives this cube; where named data lie must be said again. Of a merged one, its first part."""
@@ -40,10 +42,25 @@ def _text(value: str) -> str:
 
 
 def environment(cube: xr.Dataset) -> list[tuple[str, str]]:
-    """Name and value of what the figures depend on: host, Python, packages."""
+    """Name and value of what the figures depend on: host, Python, packages; of several hosts by their names."""
+    hosts = apart(cube)
+    facts = {
+        f"{place}: {name}" if len(hosts) > 1 else name: value
+        for place, own in hosts.items()
+        for name, value in _of_host(own).items()
+    }
+    facts |= {
+        "measured on": ", ".join(json.loads(cube.attrs["measured"])),
+        "other hosts in the journal, not shown": ", ".join(json.loads(cube.attrs["other_hosts"])),
+        "digest of the cube": cube.attrs.get("digest", ""),
+    }
+    return [(name, str(value)) for name, value in facts.items() if value]
+
+
+def _of_host(cube: xr.Dataset) -> dict[str, Any]:
     host = json.loads(cube.attrs["host"])
     measured = json.loads(cube.attrs["environment"])
-    facts = {
+    return {
         "processor": host["cpu"],
         "instruction sets": " ".join(host["flags"]),
         "caches": ", ".join(host["caches"]),
@@ -55,8 +72,4 @@ def environment(cube: xr.Dataset) -> list[tuple[str, str]]:
         "kernel": measured.get("kernel", ""),
         "Python": measured.get("python", ""),
         **measured.get("packages", {}),
-        "measured on": ", ".join(json.loads(cube.attrs["measured"])),
-        "other hosts in the journal, not shown": ", ".join(json.loads(cube.attrs["other_hosts"])),
-        "digest of the cube": cube.attrs.get("digest", ""),
     }
-    return [(name, str(value)) for name, value in facts.items() if value]

@@ -21,14 +21,17 @@ import xarray as xr
 from dlas import api
 from dlas.analysis.quantities import flat
 from dlas.errors import CubeError, DlasError
+from dlas.merge import apart
 from dlas.report import page
 from dlas.study.plan import journal_path
 
 
 def summary(cube: xr.Dataset, journals: Sequence[Path]) -> dict[str, Any]:
-    """Host, environment and noise of the measuring; cells by status; sessions, blocks and runs in the journals."""
+    """Hosts with environment and noise of the measuring; cells by status; sessions, blocks and runs in the journals."""
     statuses = Counter(status for status in flat(cube, "status") if status != "unplanned")
-    told = {name: json.loads(cube.attrs[name]) for name in ("host", "environment", "noise", "measured")}
+    facts = ("host", "environment", "noise")
+    hosts = {name: {fact: json.loads(own.attrs[fact]) for fact in facts} for name, own in apart(cube).items()}
+    told = {"hosts": hosts, "measured": json.loads(cube.attrs["measured"])}
     counted = {f"{table}s": sum(_rows(journal, table) for journal in journals) for table in ("session", "block", "run")}
     return {**told, "digest": cube.attrs["digest"], "cells": dict(statuses), "journal": counted}
 

@@ -6,6 +6,7 @@ Without an argument: the study's cube under `artifacts/reference/across-stack`, 
 """
 
 import json
+import re
 import sys
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -32,6 +33,7 @@ REFERENCE = FOLDER.parents[1] / "artifacts" / "reference" / "across-stack"
 START, END = "<!-- from the cube -->\n", "<!-- end of what is from the cube -->\n"
 STUDY, SMOKE = "study", "smoke"
 SIZES = {"across-stack": STUDY, "across-stack, smoke": SMOKE}  # by the name that the study's file gives it
+FIGURE = re.compile(r"\d+(?:\.\d+)?")
 Rows = Sequence[Sequence[str]]
 
 
@@ -65,7 +67,7 @@ def _label(cube: xr.Dataset) -> list[str]:
         return []
     return [
         "**The study itself has not been measured yet. What follows is the smoke study**: small networks on 8×8 "
-        "digits, one process a cell, measured on a busy machine. It shows what will stand here, and answers none of "
+        "digits, two processes a cell, measured on a busy machine. It shows what will stand here, and answers none of "
         "the questions above.",
         "",
     ]
@@ -93,11 +95,23 @@ def _host(name: str, own: xr.Dataset) -> tuple[str, str]:
 
 def _obstacles(cube: xr.Dataset) -> list[str]:
     pairs = zip(flat(cube, "status"), flat(cube, "reason"), strict=True)
-    reasons = Counter((status, reason) for status, reason in pairs if status not in ("ok", "unplanned"))
-    rows = [(status, str(count), reason or "-") for (status, reason), count in reasons.most_common()]
+    alike: dict[tuple[str, str], list[str]] = {}
+    for status, reason in pairs:
+        if status not in ("ok", "unplanned"):
+            alike.setdefault((status, FIGURE.sub("#", reason)), []).append(reason)
+    most_first = sorted(alike.items(), key=lambda item: -len(item[1]))
+    rows = [(status, str(len(reasons)), _together(reasons) or "-") for (status, _), reasons in most_first]
     if not rows:
         return ["Every planned cell ended well.", ""]
     return ["Cells without figures, and why:", "", *_table(("status", "cells", "reason"), rows), ""]
+
+
+def _together(reasons: Sequence[str]) -> str:
+    """Reasons that differ by their figures only as one, which tells the least and the greatest of each."""
+    columns = zip(*(FIGURE.findall(reason) for reason in reasons), strict=True)
+    ends = [(min(column, key=float), max(column, key=float)) for column in columns]
+    told = iter(low if low == high else f"{low} to {high}" for low, high in ends)
+    return FIGURE.sub(lambda _: next(told), reasons[0])
 
 
 # --- findings ------------------------------------------------------------------------------------------------------

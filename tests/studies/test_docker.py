@@ -1,5 +1,6 @@
 """What the image is made of, as far as it can be seen without building it; `docker/check.sh` builds it."""
 
+import json
 import re
 import shutil
 import subprocess
@@ -68,6 +69,27 @@ def test_a_container_agrees_or_it_is_told_in_which_cell_not():
     assert agree.agreement(outside, outside) == (
         "the container agrees: accuracies are equal, of 6 latencies none differs beyond noise"
     )
+
+
+def test_under_another_python_latencies_of_pytorch_are_not_compared():
+    stacks = [stack(), stack(codegen="torch"), stack(codegen="torch", compression="int8")]
+
+    def with_python(version, own, accuracy=0.9):
+        figures = [{}, own, {**own, **interval("accuracy", accuracy, 0.89, 0.91)}]
+        found = cube_of({s: measured(**{"clock": "cpu", **more}) for s, more in zip(stacks, figures, strict=True)})
+        return found.assign_attrs(environment=json.dumps({"python": version}))
+
+    outside = with_python("3.11.7", seconds(1e-3))
+    assert agree.disagreements(outside, with_python("3.11.7", seconds(2e-3))) != []
+    inside = with_python("3.11.2", seconds(2e-3))
+    assert agree.disagreements(outside, inside) == []
+    assert agree.agreement(outside, inside) == (
+        "the container agrees: accuracies are equal, of 1 latencies none differs beyond noise; "
+        "2 of PyTorch are not compared, between Python 3.11.7 and 3.11.2"
+    )
+    assert agree.disagreements(outside, with_python("3.11.2", seconds(2e-3), 0.905)) == [
+        "compression=int8 codegen=torch: accuracy differs by +0.50 pp"
+    ]
 
 
 def test_cells_timed_by_other_clocks_are_compared_by_their_ratios_to_the_baseline():

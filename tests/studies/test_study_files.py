@@ -99,18 +99,3 @@ def test_the_study_has_cells_for_every_claim_that_one_processor_can_test(planned
     known = seeds.spreads(cube)
     assert {"int8@bits=7", "ternary", "fp16", "channel-prune@0.5", "weight-prune@0.95"} <= known.keys()
     assert min(spread.freedom for spread in known.values()) == 2 * 2 * 2  # two networks, two data sets, three seeds
-
-
-def test_a_further_processor_measures_cells_of_the_study(planned):
-    known = {cell.stack for cell in planned("study.toml").cells}
-    part = {cell.stack for cell in planned("hardware.toml").cells}
-    assert part <= known
-    assert {"tvm", "openvino", "onnxruntime"} == {stack.codegen for stack in part if "int8" in stack.compression}
-
-
-def test_the_sparse_part_is_of_the_study_and_apart_from_the_other(planned):
-    known = {cell.stack for cell in planned("study.toml").cells}
-    part = planned("sparse.toml")
-    assert {cell.stack for cell in part.cells} <= known
-    shared = {cell.stack for cell in planned("hardware.toml").cells} & {cell.stack for cell in part.cells}
-    assert shared == {part.baseline.stack}, "or the two could not be merged"
