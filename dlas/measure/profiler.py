@@ -1,5 +1,6 @@
 """The profiling child: an executable as it is and under its runtime's own profiler, in turns. It decides nothing."""
 
+import os
 from dataclasses import asdict, replace
 from statistics import median
 from typing import Any
@@ -8,7 +9,7 @@ from dlas import data, process, registry
 from dlas.errors import Inapplicable
 from dlas.host import Place
 from dlas.layers.hardware import Command
-from dlas.measure import given, pace
+from dlas.measure import given, pace, placing
 from dlas.measure.clocks import Clock, Repetition, ThreadClock, repeat
 from dlas.process import Message
 
@@ -26,6 +27,7 @@ class Profiler:
 
     def __init__(self) -> None:
         self._clock: Clock = ThreadClock()
+        self._processors = sorted(os.sched_getaffinity(0))
 
     def answer(self, request: Message, report: process.Report) -> Message:
         """Do what `request["do"]` names."""
@@ -61,9 +63,10 @@ class Profiler:
         return {"plain": self._seconds(plain), "profiled": self._seconds(watched), "steps": steps}
 
     def _repetitions(self, runner: Any) -> list[Repetition]:
-        """What one step of a study times, too."""
-        pace.discard(runner.infer, self._pace, self._clock)
-        return [repeat(runner.infer, self._pace.inner, self._clock) for _ in range(self._pace.repetitions)]
+        """What one step of a study times, too, each thread in its place."""
+        with placing.kept(placing.spread(runner.infer, self._processors)):
+            pace.discard(runner.infer, self._pace, self._clock)
+            return [repeat(runner.infer, self._pace.inner, self._clock) for _ in range(self._pace.repetitions)]
 
     def _seconds(self, found: list[Repetition]) -> dict[str, float]:
         """Medians of wall and processor time of one inference."""

@@ -9,6 +9,7 @@ from statistics import median
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from dlas import process
 from dlas.errors import BuildFailed
@@ -80,10 +81,17 @@ def _arguments(function: Any, constants: Any) -> list[Any]:
     arguments = []
     for at, buffer in enumerate(function.params):
         name = f"argument{at}"
-        drawn = np.random.default_rng(at).standard_normal([int(extent) for extent in buffer.shape])
-        array = constants[name] if name in constants else drawn.astype(str(buffer.dtype))
+        array = constants[name] if name in constants else _drawn(at, buffer)
         arguments.append(tvm.runtime.tensor(array))
     return arguments
+
+
+def _drawn(seed: int, buffer: Any) -> NDArray[Any]:
+    shape, dtype = [int(extent) for extent in buffer.shape], np.dtype(str(buffer.dtype))
+    generator = np.random.default_rng(seed)
+    if dtype == np.uint8:
+        return generator.integers(0, 256, shape, dtype)
+    return generator.standard_normal(shape).astype(dtype)
 
 
 @lru_cache(maxsize=2)
@@ -98,7 +106,7 @@ def _try(request: Message) -> Message:
     candidate = default if same else _Compiled(Path(request["candidate"]), request["isa"])
     default()
     candidate()
-    wanted, found = default.output(), candidate.output()
+    wanted, found = (call.output().astype(np.float64) for call in (default, candidate))
     if found.shape != wanted.shape:
         raise BuildFailed(f"output has shape {found.shape}, the default's {wanted.shape}")
     error = float(np.abs(found - wanted).max() / max(float(np.abs(wanted).max()), 1e-30))

@@ -283,8 +283,9 @@ def test_integers_need_vnni_and_a_primitive_that_has_them():
     assert integers(narrow) == integers(wide, hardware="cpu@isa=avx2") == reason
     assert integers(wide) is integers(wide, hardware="cpu@isa=avx512-vnni", primitive="spatial-pack") is None
     assert integers(wide, primitive="gemm") == "primitive gemm has no integer kernels; use spatial-pack"
-    assert integers(wide, codegen="tvm@schedule=tuned") == (
-        "codegen tvm: no schedules are searched for integer kernels; use schedule=default"
+    assert integers(wide, codegen="tvm@schedule=tuned") is None
+    assert integers(wide, codegen="tvm@schedule=tuned,space=both") == (
+        "codegen tvm: space=both has no integer kernels; use space=template"
     )
 
 

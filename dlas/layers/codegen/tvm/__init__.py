@@ -90,8 +90,8 @@ class Tvm:
         (primitive,) = stack.options("primitive")
         if primitive.lowerings and not getattr(primitive, "integers", False):  # type: ignore[attr-defined]
             return f"primitive {stack.primitive} has no integer kernels; use spatial-pack"
-        if self.exclusive:
-            return "codegen tvm: no schedules are searched for integer kernels; use schedule=default"
+        if self.exclusive and self.space != Tvm.space:
+            return f"codegen tvm: space={self.space} has no integer kernels; use space={Tvm.space}"
         return None
 
     def _needs_of_search(self, stack: "Stack") -> str | None:

@@ -1,6 +1,8 @@
 """Constants that stream from memory, asked for ahead: the processor's own prefetcher ends at every page of 4 KiB."""
 
-from collections.abc import Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Mapping, Sequence, Set
+from dataclasses import dataclass
 from math import prod
 from typing import Any
 
@@ -18,33 +20,53 @@ def prefetched(function: Any) -> Any:
     import tvm_ffi
     from tvm import tirx
 
-    values: dict[Any, Any] = {}  # of variables that stand for an expression
-    around: dict[Any, list[Any]] = {}  # loops around a loop, by its variable
+    nest = _nest(function.body)
+    return function.with_body(tvm_ffi.structural_map(function.body, (tirx.For, lambda loop: _ahead(loop, nest))))
+
+
+@dataclass(frozen=True)
+class _Nest:
+    """What the loops of a function are within."""
+
+    values: Mapping[Any, Any]  # of variables that stand for an expression
+    around: Mapping[Any, Sequence[Any]]  # loops around a loop, by its variable
+    outer: Set[Any]  # variables of the loops that others are within
+
+    def again(self, loop: Any, used: Mapping[Any, int]) -> int:
+        """Turns of the loops around a loop that read at the same place, which depends on the variables `used`."""
+        return prod(used.get(each.loop_var, _turns(each)) for each in self.around.get(loop.loop_var, []))
+
+
+def _nest(body: Any) -> _Nest:
+    import tvm_ffi
+    from tvm import tirx
+
+    values: dict[Any, Any] = {}
+    around: dict[Any, list[Any]] = defaultdict(list)
 
     def enclose(loop: Any) -> None:
-        inner: list[Any] = []
-        tvm_ffi.structural_walk(loop.body, (tirx.For, lambda found: inner.append(found.loop_var)))
-        for var in inner:
-            around.setdefault(var, []).append(loop)
+        tvm_ffi.structural_walk(loop.body, (tirx.For, lambda found: around[found.loop_var].append(loop)))
 
     bind = (tirx.Bind, lambda bound: values.update({bound.var: bound.value}))
-    tvm_ffi.structural_walk(function.body, [bind, (tirx.For, enclose)])
-    outer = {loop.loop_var for loops in around.values() for loop in loops}
+    tvm_ffi.structural_walk(body, [bind, (tirx.For, enclose)])
+    return _Nest(values, around, {loop.loop_var for loops in around.values() for loop in loops})
 
-    def ahead(loop: Any) -> Any:
-        if loop.loop_var in outer or loop.kind != tirx.ForKind.SERIAL:
-            return loop
-        statements = list(loop.body.seq) if isinstance(loop.body, tirx.SeqStmt) else [loop.body]
-        reads = _first_reads(statements)
-        used = _used([_first(load) for found in reads for load in found], values)
-        again = prod(used.get(each.loop_var, _turns(each)) for each in around.get(loop.loop_var, []))
-        if loop.loop_var not in used or again > _AGAIN:
-            return loop
-        body = [part for asked, one in zip(reads, statements, strict=True) for part in (*map(_ask, asked), one)]
-        whole = tirx.SeqStmt(body)
-        return tirx.For(loop.loop_var, loop.min, loop.extent, loop.kind, whole, loop.thread_binding, loop.annotations)
 
-    return function.with_body(tvm_ffi.structural_map(function.body, (tirx.For, ahead)))
+def _ahead(loop: Any, nest: _Nest) -> Any:
+    """The loop, whose statements ask for what they read some turns later, unless it reads the same often enough."""
+    from tvm import tirx
+
+    if loop.kind != tirx.ForKind.SERIAL or loop.loop_var in nest.outer:
+        return loop
+    statements = list(loop.body.seq) if isinstance(loop.body, tirx.SeqStmt) else [loop.body]
+    reads = _first_reads(statements)
+    used = _used([_first(load) for found in reads for load in found], nest.values)
+    if loop.loop_var not in used or nest.again(loop, used) > _AGAIN:
+        return loop
+    body = tirx.SeqStmt(
+        [part for asked, one in zip(reads, statements, strict=True) for part in (*map(_ask, asked), one)]
+    )
+    return tirx.For(loop.loop_var, loop.min, loop.extent, loop.kind, body, loop.thread_binding, loop.annotations)
 
 
 def _turns(loop: Any) -> int:

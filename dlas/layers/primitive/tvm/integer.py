@@ -28,15 +28,19 @@ def convolution(emitter: Emitter, operator: Convolution, image: Value, zero: int
         image = _fours_together(emitter, image) if operator.groups == 1 else emitter.reblocked(image, lanes)
     if not _aligned(operator, lanes):
         operator = replace(operator, weights=packing.all_channels(operator), groups=1)
-    groups = blocks(expressions.span(operator, lanes), GROUP)
-    chosen = tiles.chosen(emitter, operator, blocks(operator.output[1], lanes), tiles.whole)
-    # An image of bytes is small: read again for every tile of channels, it costs less than many outputs at once.
-    tile = replace(chosen, part=0, group=1, unroll=next(u for u in (4, 2, 3, 1) if groups % u == 0))
+    tile = tiles.chosen(emitter, operator, blocks(operator.output[1], lanes), _of_bytes(operator, lanes))
     attrs = {"schedule": f"{_SCHEDULES}.pack", "vnni": int(emitter.machine.vnni), **tile.attrs}
     weights = _packed(packing.spread(operator, lanes), lanes, tile.blocks)
     expression = _expression(operator, image.block, zero, lanes, attrs)
     var = emitter.compute("integer_pack", expression, image.var, weights)
     return Lowered(Value(var, operator.output, lanes), name, f"{tile} int8", precision="int8")
+
+
+def _of_bytes(operator: Convolution, lanes: int) -> tiles.Read:
+    """An image of bytes is small: read again for every tile of channels, it costs less than many outputs at once."""
+    groups = blocks(expressions.span(operator, lanes), GROUP)
+    unroll = next(u for u in (4, 2, 3, 1) if groups % u == 0)
+    return lambda tile: replace(tile, part=0, group=1, unroll=unroll)
 
 
 def _fours_together(emitter: Emitter, image: Value) -> Value:
