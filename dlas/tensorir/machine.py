@@ -10,7 +10,8 @@ from dlas.host import ISAS
 class Machine:
     """An instruction set: float32 lanes of a vector, number of vector registers, LLVM's name of a processor with it.
 
-    `triple` is LLVM's name of the system where that is another than this one; `vnni`: it multiplies and adds bytes.
+    `triple` is LLVM's name of the system where that is another than this one; `vnni`: it multiplies and adds bytes; `amx`:
+    tiles of them.
     """
 
     isa: str
@@ -19,13 +20,14 @@ class Machine:
     cpu: str
     triple: str = ""
     vnni: bool = False
+    amx: bool = False
 
 
 MACHINES = {
     "avx2": Machine("avx2", 8, 16, "haswell"),
     "avx512": Machine("avx512", 16, 32, "skylake-avx512"),
     "avx512-vnni": Machine("avx512-vnni", 16, 32, "cascadelake", vnni=True),
-    "amx": Machine("amx", 16, 32, "sapphirerapids", vnni=True),
+    "amx": Machine("amx", 16, 32, "sapphirerapids", vnni=True, amx=True),
     "neon": Machine("neon", 4, 32, "cortex-a72", "aarch64-linux-gnu"),
 }
 assert tuple(MACHINES)[: len(ISAS)] == tuple(ISAS)

@@ -16,6 +16,7 @@ from dlas.fingerprint import file_digest
 from dlas.host import Target
 from dlas.layers.codegen.tvm import Tvm, building, importing, machinecode, scheduling
 from dlas.layers.codegen.tvm.walk import walk
+from dlas.layers.primitive.tvm import integer_tiles
 from dlas.layers.primitive.tvm.spatial_pack import SpatialPack
 from dlas.stack import Stack
 from dlas.tensorir.choices import DEFAULTS
@@ -69,10 +70,13 @@ def reference(path, images):
 @pytest.mark.slow
 @pytest.mark.skipif(VNNI not in host.probe().isas, reason="this processor has no VNNI: ONNX Runtime's sums saturate")
 @pytest.mark.parametrize("model", EXACT)
-def test_all_bytes_between_operators_are_onnx_runtimes(quantised, images, tmp_path, model):
+@pytest.mark.parametrize("tiles", [False, True], ids=["", "tiles in memory"])
+def test_all_bytes_between_operators_are_onnx_runtimes(quantised, images, tmp_path, monkeypatch, model, tiles):
     import tvm
     from tvm.runtime.vm import VirtualMachine
 
+    if tiles:
+        monkeypatch.setattr(integer_tiles, "fits", lambda _, operator: operator.groups == 1)
     path, meanings = telling(quantised(model).file(network.ONNX), tmp_path)
     emitter = building.emitter_for(machine(VNNI), "default", "float32", DEFAULTS)
     walked = walk(importing.read(path, 1), emitter, SpatialPack())

@@ -47,7 +47,7 @@ def build(
     walked = walk(imported, emitter, lowering)
     module = scheduling.kernels(walked.module, chosen, schedule, traces)
     executable = compiled(module, chosen)
-    linking.export(executable, out / LIBRARY, target.architecture)
+    linking.export(executable, out / LIBRARY, target.architecture, chosen.amx)
     isa = machinecode.isa_of(machinecode.disassembly(executable, out / LIBRARY, target.architecture))
     kernels = _kernels(operators, walked.lowered)
     copies = {"copies": walked.copies, "copied_bytes": walked.copied}

@@ -13,6 +13,12 @@ from dlas.errors import BuildFailed, Inapplicable
 _SYSTEM = "c++"
 _ZIG = (sys.executable, "-m", "ziglang", "c++")
 _OLDEST = "2.28"  # glibc, of Debian 10
+# Linux lends the registers of AMX to a process that asks for them: arch_prctl(ARCH_REQ_XCOMP_PERM, XFEATURE_XTILEDATA).
+_PERMISSION = """\
+#include <sys/syscall.h>
+#include <unistd.h>
+__attribute__((constructor)) static void ask(void) { syscall(SYS_arch_prctl, 0x1023, 18); }
+"""
 
 
 def missing(architecture: str) -> str:
@@ -38,15 +44,18 @@ def _cross(architecture: str) -> str:
     return f"{architecture}-linux-gnu-g++"
 
 
-def export(executable: Any, library: Path, architecture: str) -> None:
-    """Write a compiled module as a shared library; raises Inapplicable without a linker."""
+def export(executable: Any, library: Path, architecture: str, amx: bool = False) -> None:
+    """Write a compiled module as a shared library; raises Inapplicable without a linker.
+
+    With `amx` the library asks for the processor's tile registers when it is loaded, by whatever program.
+    """
     command = linker(architecture)
     if command is None:
         raise Inapplicable(missing(architecture))
 
     def link(output: str, objects: list[str], **_: Any) -> None:
-        argv = [*command, "-shared", "-fPIC", "-o", output, *objects]
-        done = subprocess.run(argv, capture_output=True, text=True, check=False)
+        argv = [*command, "-shared", "-fPIC", "-o", output, *objects, *(["-x", "c", "-"] if amx else [])]
+        done = subprocess.run(argv, input=_PERMISSION, capture_output=True, text=True, check=False)
         if done.returncode:
             raise BuildFailed(f"codegen tvm: {command[-1]} cannot link: {done.stderr.strip()[-300:]}")
 

@@ -1,4 +1,4 @@
-"""Integer convolutions and linear operators: bytes times bytes, four products an instruction where there is VNNI."""
+"""Integer convolutions and linear operators: bytes times bytes, by tiles (AMX), four an instruction (VNNI), or plainly."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from dlas.layers.primitive.tvm import expressions, integer_depthwise, linear, packing, tiles
+from dlas.layers.primitive.tvm import expressions, integer_depthwise, integer_tiles, linear, packing, tiles
 from dlas.layers.primitive.tvm.expressions import ANCHOR, Expression
 from dlas.layers.primitive.tvm.interleave import interleavable, interleaved
 from dlas.layers.primitive.tvm.vnni import GROUP
@@ -24,6 +24,8 @@ def convolution(emitter: Emitter, operator: Convolution, image: Value, zero: int
     lanes = emitter.machine.lanes
     if operator.depthwise:
         return _depthwise(emitter, operator, emitter.reblocked(image, lanes), zero, name)
+    if integer_tiles.fits(emitter.machine, operator):
+        return integer_tiles.convolution(emitter, operator, image, zero, name)
     if operator.groups > 1 or image.block % GROUP:
         image = _fours_together(emitter, image) if operator.groups == 1 else emitter.reblocked(image, lanes)
     if not _aligned(operator, lanes):

@@ -36,6 +36,17 @@ def depthwise(s: "Schedule", anchor: Any, sizes: Sizes) -> None:
     s.vectorize(v)
 
 
+def tiles(s: "Schedule", anchor: Any, sizes: Sizes) -> None:
+    """A band of rows at a time, and what follows it."""
+    out = steps.inline_epilogue(s, anchor)
+    n, o, h, _, v = s.get_loops(out)
+    band, _ = s.split(h, [None, sizes["rows"]])
+    s.compute_at(anchor, band, preserve_unit_loops=True)
+    s.parallel(s.fuse(n, o, band))
+    schedules.pad_first(s)
+    s.vectorize(v)
+
+
 def linear(s: "Schedule", anchor: Any, sizes: Sizes) -> None:
     """A tile of rows x vectors of outputs; the weights are read once, in their order."""
     rows, outer, inner, (c, k) = schedules.rows_tile(s, anchor, sizes)
