@@ -1,5 +1,6 @@
 """Quantised networks in tvm: the same bytes as ONNX Runtime's between all operators, where both have VNNI."""
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +16,7 @@ from dlas.artifacts import Artifact
 from dlas.fingerprint import file_digest
 from dlas.host import Target
 from dlas.layers.codegen.tvm import Tvm, building, importing, machinecode, scheduling
+from dlas.layers.codegen.tvm.runner import KERNELS
 from dlas.layers.codegen.tvm.walk import walk
 from dlas.layers.primitive.tvm import integer_tiles
 from dlas.layers.primitive.tvm.spatial_pack import SpatialPack
@@ -123,6 +125,18 @@ def test_an_executable_tells_its_integer_kernels(quantised, built, images, model
     exact = network.run(source.file(network.ONNX), np.concatenate(images), optimise=False)
     step = np.ptp(exact) / 255
     assert np.abs(np.concatenate(outputs) - exact).max() <= 3 * step
+
+
+def test_an_executable_for_amx_is_told_to_be_one_and_asks_for_its_tiles_when_it_is_loaded(quantised, tmp_path, images):
+    building.build(quantised("resnet20"), SpatialPack(), Target("x86_64", "amx", 1, 1), "default", tmp_path)
+    listed = json.loads((tmp_path / KERNELS).read_text(encoding="utf-8"))
+    assert listed["isa"] == "amx"
+    assert sum("amx" in kernel["implementation"] for kernel in listed["kernels"]) == 5  # of 64 input channels
+    executable = Artifact("", tmp_path, {}, {}, {path.name: file_digest(path) for path in tmp_path.iterdir()}, 0.0)
+    idle = Tvm().idle(executable, host.Place("cpu", 0, 1))  # the system's answer is for those who compute with tiles
+    idle.feed(images[0])
+    idle.infer()
+    np.testing.assert_array_equal(idle.output(), images[0])
 
 
 def test_a_profile_tells_which_kernels_are_of_integers(quantised, built, images):

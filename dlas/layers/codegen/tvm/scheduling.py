@@ -12,7 +12,8 @@ if TYPE_CHECKING:
     from tvm.s_tir import Schedule
 
 _UNROLLED = 25  # turns of a reduction, a 5x5 window
-_BLOCKED, _ROWS = 5, 3  # loops over a blocked image, and those of them down to a row
+# Loops over a blocked image, and those of them down to a row; over a plain one, and those down to a channel.
+_BLOCKED, _ROWS, _PLAIN, _CHANNELS = 5, 3, 4, 2
 _TOGETHER = 16  # elements that are looked up one after the other
 NAMED = "schedule"  # the annotation that holds the dotted name
 
@@ -138,8 +139,7 @@ def _plain_block(s: "Schedule", block: Any, lanes: int) -> None:
     if not spatial:
         return
     if not reductions:
-        # What is chosen by channel is chosen once a row, and read as one vector.
-        rows, widest = (spatial[:_ROWS], lanes) if len(spatial) == _BLOCKED else ([], 2 * lanes)
+        rows, widest = _rows(s, spatial, lanes)
         together = s.fuse(*spatial[len(rows) :])
         outer, inner = s.split(together, [None, _width(steps.extent(s, together), widest)])
         s.parallel(s.fuse(*rows) if rows else outer)
@@ -148,6 +148,15 @@ def _plain_block(s: "Schedule", block: Any, lanes: int) -> None:
         _reduction(s, block, spatial, reductions, lanes)
     else:
         s.parallel(spatial[0])
+
+
+def _rows(s: "Schedule", spatial: list[Any], lanes: int) -> tuple[list[Any], int]:
+    """Loops outside those that are one, and the widest vector of these: what a channel decides is decided outside."""
+    if len(spatial) == _BLOCKED:
+        return spatial[:_ROWS], lanes
+    if len(spatial) == _PLAIN and steps.extent(s, spatial[2]) * steps.extent(s, spatial[3]) >= lanes:
+        return spatial[:_CHANNELS], 2 * lanes
+    return [], 2 * lanes
 
 
 def _reduction(s: "Schedule", block: Any, spatial: list[Any], reductions: list[Any], lanes: int) -> None:

@@ -37,7 +37,7 @@ def convolution(emitter: Emitter, operator: Convolution, image: Value, zero: int
         amx.configuration(plan.sizes),
     ]
     var = emitter.kernel("integer_tiles", kernel(plan), inputs, stored(operator.output, plan.width), "int32")
-    return Lowered(Value(var, operator.output, plan.width), name, f"{plan} int8", precision="int8")
+    return Lowered(Value(var, operator.output, plan.width), name, f"{plan} int8 amx", precision="int8")
 
 
 def together(channels: int) -> int:

@@ -7,6 +7,7 @@ from functools import partial
 from dlas.layers.primitive.tvm import variants
 from dlas.tensorir.choices import Parameters
 from dlas.tensorir.emitter import Emitter
+from dlas.tensorir.layout import blocks
 from dlas.tensorir.machine import Machine
 from dlas.tensorir.operators import Convolution
 
@@ -99,6 +100,48 @@ _PANEL = 128 << 10  # bytes of patches
 
 
 def for_convolution(operator: Convolution, outer: int, machine: Machine) -> Tile:
+    """Rows and columns of pixels and channel blocks that keep enough products in flight."""
+    few = machine.registers <= _FEW
+    rows, columns, taken = (_of_twelve if few else _wide)(operator, outer, machine)
+    group = _group(operator, outer, machine.lanes, taken)
+    part = _part(operator, _weights(operator, machine.lanes, taken))
+    return Tile(rows, columns, taken, _unrolled(operator), group, part=part)
+
+
+_FEW = 16  # registers, which hold twelve sums beside weights and a pixel
+_TWELVE = ((4, 1, 3), (2, 3, 2), (2, 2, 3))  # rows, columns, blocks; 1 x 4 x 3 and 1 x 6 x 2 were slower
+Shape = tuple[int, int, int]
+
+
+def _of_twelve(operator: Convolution, outer: int, machine: Machine) -> Shape:
+    """A tile of twelve sums, or the one for more registers where that wastes less of its last tiles."""
+    batch, _, high, wide = operator.output
+    fitting = [
+        (rows, columns, taken)
+        for rows, columns, taken in _TWELVE
+        if high % rows == 0 and columns <= wide and taken <= outer
+        # A tile may be cut at one side only; of several images, whose loop is one with that over blocks, at columns.
+        if outer % taken == 0 or (batch == 1 and wide % columns == 0)
+    ]
+    return min([*fitting, _wide(operator, outer, machine)], key=lambda shape: _sums(wide, outer, shape))
+
+
+def _sums(wide: int, outer: int, shape: Shape) -> float:
+    """What a row of all blocks costs in sums: a tile has as many as hide the latency at least, and its beginning."""
+    rows, columns, taken = shape
+    tiles = ((rows * c * o, m * n) for c, m in _cut(wide, columns) for o, n in _cut(outer, taken))
+    return sum(count * (max(sums, _IN_FLIGHT) + _BEGINNING) for sums, count in tiles) / rows
+
+
+def _cut(total: int, size: int) -> list[tuple[int, int]]:
+    """Sizes of the pieces of a side, and how many there are of each."""
+    return [(size, total // size), (total % size, 1 if total % size else 0)]
+
+
+_BEGINNING = 1.6  # sums that a tile costs beside its own: 8 ran at 52 Gmac/s, 12 at 57
+
+
+def _wide(operator: Convolution, outer: int, machine: Machine) -> tuple[int, int, int]:
     """Two channel blocks where they divide, then the columns that cost least, then rows while there are registers.
 
     Rows divide the image: a tile may be cut at one side only.
@@ -108,14 +151,12 @@ def for_convolution(operator: Convolution, outer: int, machine: Machine) -> Tile
     taken = next(b for b in (2, 3, 1) if outer % b == 0)
     columns = min(range(1, min(wide, most // taken) + 1), key=lambda c: _cost(wide, c, taken))
     rows = max(r for r in range(1, high + 1) if high % r == 0 and (r == 1 or r * columns * taken <= most))
-    group = _group(operator, outer, machine.lanes, taken)
-    part = _part(operator, _weights(operator, machine.lanes, taken))
-    return Tile(rows, columns, taken, _unrolled(operator), group, part=part)
+    return rows, columns, taken
 
 
 def _group(operator: Convolution, outer: int, lanes: int, taken: int) -> int:
     """Tiles of so many channel blocks whose weights fit the second cache together."""
-    weights, tiles = _weights(operator, lanes, taken), outer // taken
+    weights, tiles = _weights(operator, lanes, taken), blocks(outer, taken)
     return max(g for g in range(1, tiles + 1) if tiles % g == 0 and (g == 1 or g * weights <= _SECOND_CACHE))
 
 

@@ -50,11 +50,31 @@ CASES = {
 
 
 @pytest.mark.parametrize(
-    ("wide", "outer", "tile"), [(28, 4, "1x4x2"), (14, 4, "1x5x2"), (7, 4, "1x4x2"), (2, 2, "2x2x2")]
+    ("wide", "outer", "tile"),
+    [
+        (28, 4, "2x3x2"),
+        (28, 8, "4x1x3"),
+        (14, 8, "2x3x2"),
+        (7, 4, "1x4x2"),
+        (4, 13, "2x4x1"),
+        (2, 2, "2x2x2"),
+        (2, 13, "2x2x3"),
+    ],
 )
-def test_a_tile_fills_the_registers_and_cuts_rows_evenly(wide, outer, tile):
+def test_a_tile_fills_the_registers_and_is_cut_where_that_costs_least(wide, outer, tile):
     operator = Convolution(drawn(1, 8 * outer, 8, 1, 1), (1, 8, wide, wide))
     assert str(tiles.for_convolution(operator, outer, machine("avx2"))) == tile
+
+
+@pytest.mark.parametrize(("wide", "outer", "tile"), [(28, 4, "1x10x2"), (14, 4, "1x7x2"), (2, 2, "2x2x2")])
+def test_more_registers_hold_wider_tiles(wide, outer, tile):
+    operator = Convolution(drawn(1, 16 * outer, 8, 1, 1), (1, 8, wide, wide))
+    assert str(tiles.for_convolution(operator, outer, machine("avx512"))) == tile
+
+
+def test_of_several_images_no_blocks_are_left_over():
+    operator = Convolution(drawn(1, 64, 8, 1, 1), (2, 8, 4, 4))
+    assert str(tiles.for_convolution(operator, 8, machine("avx2"))) == "1x4x2"
 
 
 def test_only_deep_reductions_are_cut_into_parts():

@@ -72,7 +72,9 @@ def test_for_amx_products_are_of_tiles_whose_sizes_are_told_before():
     assembly = machinecode.assembly(compiled(convolution(64, 64, (9, 9)), "amx"))
     assert machinecode.isa_of(assembly) == "amx"
     kernel = assembly[assembly.index("ldtilecfg") :]
-    assert kernel.index("tileloadd") < kernel.index("tdpbusd") < kernel.index("tilestored") < kernel.index("tilerelease")
+    assert (
+        kernel.index("tileloadd") < kernel.index("tdpbusd") < kernel.index("tilestored") < kernel.index("tilerelease")
+    )
 
 
 DEPTHWISE = Convolution(integers(64, 1, 3, 3), (1, 64, 9, 9), groups=64)
