@@ -10,8 +10,8 @@ from dlas.host import ISAS
 class Machine:
     """An instruction set: float32 lanes of a vector, number of vector registers, LLVM's name of a processor with it.
 
-    `triple` is LLVM's name of the system where that is another than this one; `vnni`: it multiplies and adds bytes; `amx`:
-    tiles of them.
+    `triple` is LLVM's name of the system where that is another than this one; `vnni`: it multiplies
+    and adds bytes; `amx`: tiles of them.
     """
 
     isa: str

@@ -1,4 +1,4 @@
-"""Integer convolutions and linear operators: bytes times bytes, by tiles (AMX), four an instruction (VNNI), or plainly."""
+"""Integer convolutions and linear operators: bytes times bytes, by tiles (AMX) or four an instruction (VNNI)."""
 
 from collections.abc import Mapping
 from dataclasses import replace

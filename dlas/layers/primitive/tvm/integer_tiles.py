@@ -102,7 +102,7 @@ class Plan:
     @property
     def registers(self) -> tuple[int, int]:
         """Registers of pixels and of weights whose products are summed up at once."""
-        if self.line <= ROWS or self.vectors == 3:  # noqa: PLR2004 - an odd number of vectors
+        if self.line <= ROWS or self.vectors == 3:
             return 1, self.vectors
         return (3, 1) if self.vectors == 1 else (2, 2)
 

@@ -12,6 +12,7 @@ from dlas.tensorir.machine import machine
 from dlas.tensorir.operators import Linear
 
 SCALE, ZERO, OUT, OUT_ZERO = np.float32(0.02), 7, np.float32(0.11), 3
+OWN = SpatialPack()
 
 
 def quantised(operator, shape):
@@ -85,7 +86,7 @@ def shape_of(operator):
     return (operator.rows, len(operator.weights)) if isinstance(operator, Linear) else operator.image
 
 
-def compiled(operator, isa, schedule="default", lowering=SpatialPack()):
+def compiled(operator, isa, schedule="default", lowering=OWN):
     """The operator as an executable."""
     from tvm import relax
 
@@ -95,7 +96,7 @@ def compiled(operator, isa, schedule="default", lowering=SpatialPack()):
     return machinecode.compiled(scheduling.kernels(walked.module, machine(isa), schedule), machine(isa))
 
 
-def check(operator, isa, schedule="default", lowering=SpatialPack()):
+def check(operator, isa, schedule="default", lowering=OWN):
     """Compare with whole numbers on an image."""
     import tvm
     from tvm.runtime.vm import VirtualMachine

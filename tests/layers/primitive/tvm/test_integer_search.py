@@ -14,7 +14,6 @@ from dlas.records import Records
 from dlas.tensorir.machine import machine
 from dlas.tensorir.operators import Convolution
 
-
 VNNI = "avx512-vnni"
 
 
