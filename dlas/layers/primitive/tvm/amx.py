@@ -16,6 +16,7 @@ from dlas.tensorir.machine import Machine
 from dlas.tensorir.primfunc import extents
 
 ROWS, BYTES, LANES, REGISTERS = 16, 64, 16, 8
+CONFIGURATION = 64  # bytes
 Size = tuple[int, int]  # rows that a register holds, and bytes of each
 
 
@@ -57,7 +58,7 @@ def tiles(machine: Machine, configured: Any, sizes: Sequence[Size]) -> Tiles:
 
 def configuration(sizes: Sequence[Size]) -> NDArray[np.uint8]:
     """What the processor is told of its registers: palette 1, then bytes and rows of each."""
-    told = np.zeros(64, np.uint8)
+    told = np.zeros(CONFIGURATION, np.uint8)
     told[0] = 1
     for number, (rows, width) in enumerate(sizes):
         told[16 + 2 * number], told[48 + number] = width, rows

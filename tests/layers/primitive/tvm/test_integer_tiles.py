@@ -10,7 +10,7 @@ from integers import check, compiled, integers
 
 from dlas import host
 from dlas.layers.codegen.tvm import machinecode
-from dlas.layers.primitive.tvm import amx, integer_tiles
+from dlas.layers.primitive.tvm import amx, integer_tiles, integer_tiles_plan
 from dlas.layers.primitive.tvm.spatial_pack import SpatialPack
 from dlas.tensorir.machine import machine
 from dlas.tensorir.operators import Convolution
@@ -87,7 +87,7 @@ def test_where_tiles_do_not_pay_it_is_vnni(operator):
 
 @pytest.mark.parametrize("operator", SHAPES)
 def test_registers_are_no_more_and_no_larger_than_there_are(operator):
-    plan = integer_tiles.Plan(operator, machine("amx"), 0)
+    plan = integer_tiles_plan.Plan(operator, machine("amx"), 0)
     assert len(plan.sizes) <= amx.REGISTERS
     assert all(rows <= amx.ROWS and width <= amx.BYTES for rows, width in plan.sizes)
     told = amx.configuration(plan.sizes)
