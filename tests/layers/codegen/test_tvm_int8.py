@@ -128,11 +128,13 @@ def test_an_executable_tells_its_integer_kernels(quantised, built, images, model
 
 
 def test_an_executable_for_amx_is_told_to_be_one_and_asks_for_its_tiles_when_it_is_loaded(quantised, tmp_path, images):
-    building.build(quantised("resnet20"), SpatialPack(), Target("x86_64", "amx", 1, 1), "default", tmp_path)
-    listed = json.loads((tmp_path / KERNELS).read_text(encoding="utf-8"))
+    out = tmp_path / "executable"
+    out.mkdir()
+    building.build(quantised("resnet20"), SpatialPack(), Target("x86_64", "amx", 1, 1), "default", out)
+    listed = json.loads((out / KERNELS).read_text(encoding="utf-8"))
     assert listed["isa"] == "amx"
     assert sum("amx" in kernel["implementation"] for kernel in listed["kernels"]) == 5  # of 64 input channels
-    executable = Artifact("", tmp_path, {}, {}, {path.name: file_digest(path) for path in tmp_path.iterdir()}, 0.0)
+    executable = Artifact("", out, {}, {}, {path.name: file_digest(path) for path in out.iterdir()}, 0.0)
     idle = Tvm().idle(executable, host.Place("cpu", 0, 1))  # the system's answer is for those who compute with tiles
     idle.feed(images[0])
     idle.infer()
