@@ -13,6 +13,7 @@ from dlas.cube import frame, open_cube, save
 from dlas.errors import CubeError
 from dlas.host import revive
 from dlas.merge import anywhere, apart, at, merge
+from dlas.report import reproduce
 from dlas.report.summary import summary
 from dlas.table import notes
 
@@ -220,3 +221,14 @@ def test_a_merged_cube_can_be_saved_opened_and_shown(laptop, server, tmp_path):
     options = list(back.dlas.table()["option"])
     assert options[0] == "baseline"
     assert "hardware=cpu@at=server" in options
+
+
+def test_each_host_keeps_the_environment_that_it_was_measured_in(laptop, server):
+    for cube, python in ((laptop, "3.11.7"), (server, "3.12.1")):
+        cube.attrs["environment"] = json.dumps({"python": python, "packages": {"openvino": "2026.4.1"}})
+    merged = merge({"laptop": [laptop], "server": [server]})
+    found = {place: json.loads(own.attrs["environment"])["python"] for place, own in apart(merged).items()}
+    assert found == {"laptop": "3.11.7", "server": "3.12.1"}
+    told = dict(reproduce.environment(merged))
+    assert (told["laptop: Python"], told["server: Python"]) == ("3.11.7", "3.12.1")
+    assert told["server: processor"] == "Big CPU"
