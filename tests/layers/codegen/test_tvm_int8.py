@@ -15,8 +15,10 @@ from dlas import host, network, realise
 from dlas.artifacts import Artifact
 from dlas.fingerprint import file_digest
 from dlas.host import Target
+from dlas.layers.codegen import Lowering
 from dlas.layers.codegen.tvm import Tvm, building, importing, machinecode, scheduling
 from dlas.layers.codegen.tvm.runner import KERNELS
+from dlas.layers.codegen.tvm.tuning import tuned
 from dlas.layers.codegen.tvm.walk import walk
 from dlas.layers.primitive.tvm import integer_tiles
 from dlas.layers.primitive.tvm.spatial_pack import SpatialPack
@@ -139,6 +141,18 @@ def test_an_executable_for_amx_is_told_to_be_one_and_asks_for_its_tiles_when_it_
     idle.feed(images[0])
     idle.infer()
     np.testing.assert_array_equal(idle.output(), images[0])
+
+
+@pytest.mark.skipif(VNNI not in host.probe().isas, reason="this processor has no VNNI: nothing is searched without")
+def test_the_tiles_of_a_whole_network_are_searched(quantised, tmp_path):
+    out = tmp_path / "executable"
+    out.mkdir()
+    own = Lowering("dlas.layers.primitive.tvm.spatial_pack.SpatialPack", {})
+    facts = tuned.build(quantised("resnet8"), own, Target("x86_64", VNNI, 1, 1), tuned.Asked(2, "template"), out)
+    listed = json.loads((out / KERNELS).read_text(encoding="utf-8"))
+    assert {kernel["precision"] for kernel in listed["kernels"]} == {"int8"}
+    told = json.loads((out / tuned.FROZEN).read_text(encoding="utf-8"))
+    assert facts["tune_trials"] > len(told["tasks"]) > 0
 
 
 def test_a_profile_tells_which_kernels_are_of_integers(quantised, built, images):

@@ -10,10 +10,10 @@ import numpy as np
 from dlas import fingerprint
 from dlas.layers.codegen.tvm import building, scheduling
 from dlas.layers.codegen.tvm.importing import Array, bindings, constant
-from dlas.layers.codegen.tvm.walk import FUNCTION
+from dlas.layers.codegen.tvm.walk import FUNCTION, Walked
 from dlas.records import Task
 from dlas.tensorir import steps
-from dlas.tensorir.choices import SITE, Parameters, Picked, Site
+from dlas.tensorir.choices import DEFAULTS, SITE, Choices, Parameters, Picked, Site
 from dlas.tensorir.emitter import OperatorLowering
 from dlas.tensorir.machine import Machine
 
@@ -72,8 +72,14 @@ class Source:
     def kernels(self, picked: Mapping[int, Parameters]) -> tuple[dict[int, Kernel], list[Site]]:
         """The kernel of each site under those parameters, and the sites."""
         choices = Picked(picked, marked=True)
-        walked = building.lowered(self.imported, self.lowering, self.machine, self.storage, choices)
-        return dict(_kernels(scheduling.fused(walked.module))), choices.sites
+        return dict(_kernels(scheduling.fused(self._walked(choices).module))), choices.sites
+
+    def operators(self) -> int:
+        """How many of the network's operators are lowered."""
+        return len(self._walked(DEFAULTS).lowered)
+
+    def _walked(self, choices: Choices) -> Walked:
+        return building.lowered(self.imported, self.lowering, self.machine, self.storage, choices)
 
 
 def works(source: Source, primitive: str, code: str) -> tuple[list[Work], dict[int, Kernel]]:

@@ -19,7 +19,6 @@ from dlas.layers.codegen.tvm.runner import LIBRARY
 from dlas.layers.codegen.tvm.tuning.bench import Bench, Outcome
 from dlas.layers.codegen.tvm.tuning.search import BOTH, GENERIC, TEMPLATE, Search, by_task, chosen
 from dlas.layers.codegen.tvm.tuning.tasks import Source, Work, works
-from dlas.layers.codegen.tvm.walk import operators
 from dlas.records import OK, Record, Records
 from dlas.tensorir.choices import Parameters, Picked
 from dlas.tensorir.machine import machine
@@ -39,7 +38,7 @@ def build(network: Artifact, lowering: Lowering, target: Target, asked: Asked, o
     """Write the faster of tuned and default library into `out`, with the records; returns the executable's facts."""
     records = Records(network.folder.parents[1])  # those of the store that the network lies in
     source = _source(network, lowering, target)
-    building.check_count(network.facts["operators"], len(operators(source.imported)))
+    building.check_count(network.facts["operators"], source.operators())
     name = lowering.name.rpartition(".")[2]
     found, defaults = works(source, name, fingerprint.code_version(lowering.name.rpartition(".")[0]))
     if not found:
