@@ -1,7 +1,7 @@
 """AMX: eight registers of 16 rows of 64 bytes, and the product of two of them; in memory on every other processor.
 
-Sums (16 x 16 words) += pixels (rows x bytes, unsigned) times weights (bytes/4 x 16 x 4, signed). Source: Intel 64 and
-IA-32 Architectures Software Developer's Manual, volume 1, chapter 18.
+Sums (16 x 16 words) += pixels (rows x bytes, unsigned) times weights (bytes/4 x 16 x 4, signed). Source: LDTILECFG,
+TILELOADD, TDPBUSD and TILESTORED in Intel's Software Developer's Manual.
 """
 
 from collections.abc import Callable, Sequence

@@ -13,7 +13,7 @@ from dlas.tensorir.layout import stored
 from dlas.tensorir.machine import Machine
 from dlas.tensorir.operators import Convolution
 
-_LEAST = 64  # input channels from which tiles were seen to beat VNNI
+_LEAST = 64  # input channels from which a prototype's tiles beat VNNI's kernels; not measured with these
 
 
 def fits(machine: Machine, operator: Convolution) -> bool:

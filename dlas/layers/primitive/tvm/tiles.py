@@ -114,7 +114,7 @@ Shape = tuple[int, int, int]
 
 
 def _of_twelve(operator: Convolution, outer: int, machine: Machine) -> Shape:
-    """A tile of twelve sums, or the one for more registers where that wastes less of its last tiles."""
+    """A tile of twelve sums, or that of `_wide` where it wastes less of its last tiles."""
     batch, _, high, wide = operator.output
     fitting = [
         (rows, columns, taken)
